@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+#
+# plinth: one make, no recursion.  V=1 shows commands, print-X a variable.
+#
+#   make            build/selftest.elf, which any xl boots, and its xl config
+#   make run        boot it under real Xen in QEMU (lab/)
+#   make test       everything, by prove;  JUNIT=FILE writes that as well
+#   make debug      like run, waiting for gdb
+#
+#   DEBUG=0         without ASSERT()
+#   STACK_CHECK=0   without the stack check at every function's entry
+
+O           ?= build
+DEBUG       ?= 1
+STACK_CHECK ?= 1
+XEN_HEADERS ?= /usr/include/xen
+OBJCOPY     ?= objcopy
+NM          ?= nm
+AWK         ?= awk
+
+all: $(O)/selftest.elf $(O)/selftest.cfg
+
+# The boot: ELF notes, entry, and what runs before there is anything else.
+core := xen-head.o
+core += kernel/main.o kernel/start_info.o kernel/shared_info.o kernel/options.o
+core += kernel/features.o kernel/boot_report.o
+
+# What needs an instruction or a register.
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o)
+
+# Memory: what the builder made, and what becomes of it.
+core += $(addprefix mm/,p2m.o fixmap.o walk.o boot_map.o protect.o ramdisk.o)
+
+# What every guest needs.
+core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o time.o shutdown.o)
+
+# PV devices.
+core += drivers/console.o
+
+# Pure C: no Xen, no globals; tested on the host as well.
+core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o)
+
+# The self-tests: an application like any other.
+selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o
+
+CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
+CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
+CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
+CPPFLAGS += -DCONFIG_DEBUG=$(DEBUG) -DCONFIG_STACK_CHECK=$(STACK_CHECK)
+
+# Ring 3 of PV: Xen writes below RSP (no red zone); events may interrupt
+# anything and save no vector registers (no SSE).
+CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel
+CFLAGS += -mno-red-zone -mgeneral-regs-only -fcf-protection=none
+CFLAGS += -fno-strict-aliasing -fno-omit-frame-pointer -fno-stack-protector
+CFLAGS += -fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)=.
+CFLAGS += -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes
+CFLAGS += -Wstrict-prototypes -Wold-style-definition -Wundef -Wvla
+CFLAGS += -Wframe-larger-than=1024 -Wwrite-strings -Wpointer-arith
+CFLAGS += -Wcast-qual -Wimplicit-fallthrough -Wmisleading-indentation
+
+# arch/x86/entry.S: __fentry__.  Leaf code of lib/ is covered by the reserve.
+fentry-1 := -pg -mfentry
+$(O)/lib/string.o: fentry-1 :=
+
+# Tests run in the order they are written in.
+order :=
+$(O)/tests/%.o: order := -fno-toplevel-reorder
+
+LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096
+LDFLAGS += --build-id=none --no-warn-rwx-segments
+
+$(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
+
+# Linked twice: the symbol table in the image and the legacy __xen_guest string
+# are made from the first link.  Text ends at a fixed address and neither is
+# text, so that nothing they tell moves in the second.
+$(O)/%.elf: linker.ld tools/symbols.awk $(O)/flags
+	echo "  LD      $@"
+	$(AWK) -f tools/symbols.awk </dev/null >$(O)/$*.sym0.S
+	$(CC) -c -o $(O)/$*.sym0.o $(O)/$*.sym0.S
+	$(LD) $(LDFLAGS) -T linker.ld -o $(O)/$*.link0 $(filter %.o,$^) $(O)/$*.sym0.o
+	$(NM) -n $(O)/$*.link0 | $(AWK) -f tools/symbols.awk >$(O)/$*.sym1.S
+	$(CC) -c -o $(O)/$*.sym1.o $(O)/$*.sym1.S
+	$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o,$^) $(O)/$*.sym1.o
+	mv $@.tmp $@
+
+# What xl needs to boot it, by a path that is right from the top folder.
+$(O)/%.cfg: Makefile
+	echo "  GEN     $@"
+	mkdir -p $(@D)
+	printf '%s\n' 'name = "$*"' 'type = "pv"' 'kernel = "$(O)/$*.elf"' \
+	    'memory = 32' 'on_crash = "preserve"' >$@
+
+$(O)/%.o: %.c $(O)/flags
+	echo "  CC      $<"
+	mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(order) -MMD -MP -c $< -o $@
+
+$(O)/%.o: %.S $(O)/flags
+	echo "  AS      $<"
+	mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
+
+# Changes when the flags do, so that everything then rebuilds.  The folder
+# beside it makes <xen/...> reachable and no other header of the system.
+$(O)/flags: FORCE
+	mkdir -p $(O)/include
+	test -e $(XEN_HEADERS)/xen.h || { \
+	    echo "plinth: no Xen headers in $(XEN_HEADERS): apt-get install libxen-dev," \
+	         "or make XEN_HEADERS=FOLDER" >&2; exit 1; }
+	ln -sfn $(XEN_HEADERS) $(O)/include/xen
+	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(LDFLAGS)' | \
+	    cmp -s - $@ || \
+	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(LDFLAGS)' > $@
+
+clean:
+	rm -rf $(O)
+
+print-%: ; echo '$* = $($*)'
+
+$(V).SILENT: # below the first target, or V=1 would make this the default
+.PHONY: all clean FORCE
+.SECONDARY:
+-include $(patsubst %.o,$(O)/%.d,$(core) $(selftest))

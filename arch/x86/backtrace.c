@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/backtrace.h>
+#include <plinth/compiler.h>
+#include <plinth/printk.h>
+#include <plinth/stack.h>
+#include <plinth/symbols.h>
+
+#define MAX_FRAMES 24
+
+/*
+ * A return address may be the first byte of the next function, after a call of
+ * one that does not return; the call itself, one byte before, is not.
+ */
+static void print_frame(uint64_t rip, unsigned int back)
+{
+    uint64_t offset;
+    const char *name = symbol_lookup(rip - back, &offset);
+
+    if (name != NULL)
+        pr_emerg("  [<%016lx>] %s+%#lx", rip, name, offset + back);
+    else
+        pr_emerg("  [<%016lx>] (no function of ours)", rip);
+}
+
+void backtrace_from(uint64_t rip, uint64_t rbp)
+{
+    const struct stack *stack = stack_find(rbp);
+    unsigned int n = 1;
+
+    pr_emerg("Call trace%s%s%s:", stack ? ", on the stack of \"" : "",
+             stack ? stack->name : "", stack ? "\"" : "");
+    print_frame(rip, 0);
+
+    /* A frame: the caller's RBP, then the return address into the caller. */
+    while (stack != NULL && rbp % 8 == 0 && rbp >= stack->start &&
+           rbp + 16 <= stack->end) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+
+        if (frame[1] == 0)
+            return;
+        if (n++ == MAX_FRAMES) {
+            pr_emerg("  ... and more");
+            return;
+        }
+        print_frame(frame[1], 1);
+        /* Callers are further up; anything else is a broken chain. */
+        if (frame[0] <= rbp)
+            return;
+        rbp = frame[0];
+    }
+}
+
+void __noinline backtrace(void)
+{
+    const uint64_t *frame = __builtin_frame_address(0);
+
+    backtrace_from(frame[1], frame[0]);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where Xen enters the guest: exceptions, the event upcall, the failsafe
+ * callback; and the check of the stack at every function's entry.
+ *
+ * What Xen leaves on the stack (arch/x86/x86_64/entry.S:
+ * create_bounce_frame), and what the handlers here make of it:
+ *
+ *        Xen's frame           struct regs
+ *      +-------------+        +-------------+
+ *      | SS          |        | SS          |  0xa8
+ *      | RSP         |        | RSP         |  0xa0
+ *      | RFLAGS      |        | RFLAGS      |  0x98   IF = !upcall mask
+ *      | mask:CS     |        | mask:CS     |  0x90   RPL 0 = from the kernel
+ *      | RIP         |        | RIP         |  0x88
+ *      | error code  | or not | error code  |  0x80
+ *      | R11         |        | vector      |  0x78
+ *      | RCX         | <- RSP | RDI .. R15  |  0x00 <- RSP
+ *      +-------------+        +-------------+
+ *
+ * From kernel mode the frame is pushed at the interrupted RSP, rounded down to
+ * 16 (so there is no red zone); from user mode on the stack given by
+ * stack_switch.  A stack that cannot take it ends the domain: there is no
+ * double fault in PV.  That is why __fentry__ looks ahead, see below.
+ *
+ * The way back is always the iret hypercall: it restores the upcall mask from
+ * RFLAGS.IF atomically, ends an NMI's blocking, and re-checks for events.
+ */
+#define __ASSEMBLY__ 1
+#include <arch/asm.h>
+#include <arch/regs.h>
+
+    .text
+
+    .macro SAVE_REGS
+    push    %rdi
+    push    %rsi
+    push    %rdx
+    push    %rcx
+    push    %rax
+    push    %r8
+    push    %r9
+    push    %r10
+    push    %r11
+    push    %rbx
+    push    %rbp
+    push    %r12
+    push    %r13
+    push    %r14
+    push    %r15
+    .endm
+
+    .macro RESTORE_REGS
+    pop     %r15
+    pop     %r14
+    pop     %r13
+    pop     %r12
+    pop     %rbp
+    pop     %rbx
+    pop     %r11
+    pop     %r10
+    pop     %r9
+    pop     %r8
+    pop     %rax
+    pop     %rcx
+    pop     %rdx
+    pop     %rsi
+    pop     %rdi
+    .endm
+
+/* One entry point; @error says whether Xen pushes an error code. */
+    .macro TRAP name, vector, error
+FUNCTION(trap_entry_\name)
+    pop     %rcx
+    pop     %r11
+    .ifeqs  "\error", "none"
+    push    $0
+    .endif
+    push    $\vector
+    jmp     trap_common
+END_FUNCTION(trap_entry_\name)
+    .endm
+
+    TRAP de,   0, none
+    TRAP db,   1, none
+    TRAP nmi,  2, none
+    TRAP bp,   3, none
+    TRAP of,   4, none
+    TRAP br,   5, none
+    TRAP ud,   6, none
+    TRAP nm,   7, none
+    TRAP df,   8, code
+    TRAP cso,  9, none
+    TRAP ts,  10, code
+    TRAP np,  11, code
+    TRAP ss,  12, code
+    TRAP gp,  13, code
+    TRAP pf,  14, code
+    TRAP spv, 15, none
+    TRAP mf,  16, none
+    TRAP ac,  17, code
+    TRAP mc,  18, none
+    TRAP xm,  19, none
+    TRAP ve,  20, none
+    TRAP cp,  21, code
+
+/* Not a vector: the upcall.  Never while events are masked. */
+    TRAP upcall, 0x100, none
+
+/*
+ * 22 words below the frame Xen aligned to 16, so RSP is aligned for the call.
+ * DF is as the interrupted code had it, and C wants it clear.
+ */
+FUNCTION(trap_common)
+    SAVE_REGS
+    cld
+    mov     %rsp, %rdi
+    call    trap_dispatch
+    RESTORE_REGS
+    add     $8, %rsp            /* the vector */
+    movq    $0, (%rsp)          /* the error code: now the iret's flags */
+    jmp     hypercall_slot_iret /* pushes RCX, R11, RAX and leaves for good */
+END_FUNCTION(trap_common)
+
+/*
+ * A selector could not be loaded when Xen switched to this vCPU.  Xen loaded
+ * null instead and shows the culprits:
+ *
+ *      SS RSP RFLAGS CS RIP | GS FS ES DS | R11 RCX   <- RSP
+ *
+ * They stay null (a PV64 kernel uses none of the four); C is told, and the
+ * interrupted code goes on.
+ */
+FUNCTION(failsafe_callback)
+    pop     %rcx
+    pop     %r11
+    push    %rax                /* six words from the aligned frame's bottom.. */
+    push    %rcx
+    push    %rdx
+    push    %rsi
+    push    %rdi
+    push    %r8
+    push    %r9
+    push    %r10
+    push    %r11
+    cld
+    lea     9*8(%rsp), %rdi
+    call    trap_failsafe
+    pop     %r11
+    pop     %r10
+    pop     %r9
+    pop     %r8
+    pop     %rdi
+    pop     %rsi
+    pop     %rdx
+    pop     %rcx
+    pop     %rax
+    add     $4*8, %rsp          /* DS ES FS GS */
+    push    $0                  /* the iret's flags */
+    jmp     hypercall_slot_iret
+END_FUNCTION(failsafe_callback)
+
+/*
+ * int trap_catch_begin(struct trap_catch *c): 0; and 1, once more, from the
+ * same place, when a trap was caught.  Offsets as in struct trap_catch.
+ */
+FUNCTION(trap_catch_begin)
+    mov     (%rsp), %rax
+    lea     8(%rsp), %rdx
+    mov     %rax, 0x00(%rdi)
+    mov     %rdx, 0x08(%rdi)
+    mov     %rbx, 0x10(%rdi)
+    mov     %rbp, 0x18(%rdi)
+    mov     %r12, 0x20(%rdi)
+    mov     %r13, 0x28(%rdi)
+    mov     %r14, 0x30(%rdi)
+    mov     %r15, 0x38(%rdi)
+    jmp     trap_catch_arm      /* returns 0 */
+END_FUNCTION(trap_catch_begin)
+
+/*
+ * The compiler calls this first thing in every function.  When less of the
+ * stack is left than STACK_RESERVE, there is still room for one frame of
+ * Xen's, but the next function may not have it, and then the domain would end
+ * without a word.  So end it here, with words, on another stack.
+ */
+FUNCTION(__fentry__)
+    cmp     stack_limit(%rip), %rsp
+    jb      1f
+    ret
+1:  movq    $0, stack_limit(%rip)
+    mov     %rsp, %rdi
+    mov     %rbp, %rsi
+    lea     emergency_stack_end(%rip), %rsp
+    call    stack_overflow      /* does not return */
+    ud2
+END_FUNCTION(__fentry__)
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* asm: what every assembly file needs, and the exception fix-up table. */
+#pragma once
+
+#ifdef __ASSEMBLY__
+
+#define FUNCTION(name)                                                         \
+    .globl name;                                                               \
+    .type name, @function;                                                     \
+    .balign 16;                                                                \
+    name:
+
+#define END_FUNCTION(name) .size name, . - name
+
+#else
+
+/*
+ * If the instruction at @insn faults, go on at @fixup.  Both are local labels
+ * of the same asm statement; entries are 32-bit offsets from themselves.
+ */
+#define ASM_EXTABLE(insn, fixup)                                               \
+    ".pushsection .ex_table, \"a\"\n\t"                                        \
+    ".balign 4\n\t"                                                            \
+    ".long " insn " - .\n\t"                                                   \
+    ".long " fixup " - .\n\t"                                                  \
+    ".popsection\n\t"
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu: the few instructions that C has no words for.
+ *
+ * A PV kernel runs in ring 3: of the privileged instructions only those are
+ * here that Xen emulates (mov from cr2/cr3).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <plinth/compiler.h>
+
+#define RFLAGS_TF (1u << 8)
+#define RFLAGS_IF (1u << 9)
+#define RFLAGS_AC (1u << 18)
+
+/* The compiler may not move memory accesses across; the CPU is x86's TSO. */
+static inline void barrier(void)
+{
+    asm volatile("" ::: "memory");
+}
+
+/* Loads before and stores before are seen before loads after. */
+static inline void mb(void)
+{
+    asm volatile("mfence" ::: "memory");
+}
+
+static inline void cpu_relax(void)
+{
+    asm volatile("pause" ::: "memory");
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return ((uint64_t)hi << 32) | lo;
+}
+
+static inline uint64_t read_cr2(void)
+{
+    uint64_t value;
+
+    asm volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+/* The machine address of the L4 table in use. */
+static inline uint64_t read_cr3(void)
+{
+    uint64_t value;
+
+    asm volatile("mov %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t read_rflags(void)
+{
+    uint64_t value;
+
+    asm volatile("pushfq; popq %0" : "=r"(value));
+    return value;
+}
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+/*
+ * What Xen lets this domain see.  The prefix makes Xen emulate the
+ * instruction; without it an old CPU would answer natively (public
+ * arch-x86/xen.h: XEN_CPUID).
+ */
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r;
+
+    asm volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
+                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                 : "0"(leaf), "2"(subleaf));
+    return r;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * p2m: from pseudo-physical to machine frames and back.
+ *
+ * The P2M is ours: an array the builder made, indexed by pfn.  The M2P is
+ * Xen's: one for the whole machine, readable, sparse (a hole faults), and a
+ * hint only: it names a pfn for frames of other domains as well.  A frame is
+ * ours when both agree.
+ *
+ *   context  any, after start_info_take()
+ *   source   public/xen.h: start_info.mfn_list, MACH2PHYS_VIRT_START
+ */
+#pragma once
+
+#include <plinth/addr.h>
+
+/* The frame behind @pfn, or INVALID_MFN: no memory there, or past the end. */
+mfn_t p2m_lookup(pfn_t pfn);
+
+/* Our pfn of @mfn, or INVALID_PFN when it is not ours (both tables asked). */
+pfn_t m2p_lookup(mfn_t mfn);
+
+/* What Xen's table says of @mfn, believed or not; INVALID_PFN for a hole. */
+pfn_t m2p_raw(mfn_t mfn);
+
+/* Number of entries of the P2M. */
+uint64_t p2m_size(void);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pte: page-table entries of a 64-bit PV guest, all four levels.
+ *
+ * The guest's kernel runs in ring 3, so Xen sets PTE_USER in every present
+ * entry whether asked or not, and marks kernel leaves with PTE_GUEST_KERNEL;
+ * PTE_GLOBAL it adds to user leaves.  Two entries are therefore compared with
+ * these and the A/D bits masked out (pte_same()).
+ *
+ *   source   Intel SDM vol. 3 §4.5; Xen arch/x86/pv/mm.h: adjust_guest_l1e()
+ *   context  any
+ */
+#pragma once
+
+#include <plinth/addr.h>
+
+typedef struct {
+    uint64_t raw;
+} pte_t;
+
+#define PTE_P            (1ull << 0)
+#define PTE_RW           (1ull << 1)
+#define PTE_USER         (1ull << 2)
+#define PTE_PWT          (1ull << 3)
+#define PTE_PCD          (1ull << 4)
+#define PTE_A            (1ull << 5)
+#define PTE_D            (1ull << 6)
+#define PTE_PSE          (1ull << 7) /* L2, L3: a large page */
+#define PTE_GLOBAL       (1ull << 8)
+#define PTE_GUEST_KERNEL (1ull << 52) /* Xen's mark of a kernel leaf */
+#define PTE_NX           (1ull << 63)
+#define PTE_ADDR         0x000ffffffffff000ull
+
+#define PT_LEVELS  4
+#define PT_ENTRIES 512u
+
+/* L4 slots that are Xen's own; never ours to read or to write. */
+#define L4_XEN_FIRST 256u
+#define L4_XEN_LAST  271u
+
+/* The part of the address space one entry of @level maps, as a shift. */
+static inline unsigned int pt_shift(unsigned int level)
+{
+    return PAGE_SHIFT + 9 * (level - 1);
+}
+
+/* Index into the table of @level for @va. */
+static inline unsigned int pt_index(vaddr_t va, unsigned int level)
+{
+    return (vaddr_x(va) >> pt_shift(level)) & (PT_ENTRIES - 1);
+}
+
+static inline pte_t pte_make(mfn_t mfn, uint64_t flags)
+{
+    return (pte_t){ (mfn_x(mfn) << PAGE_SHIFT) | flags };
+}
+
+static inline mfn_t pte_mfn(pte_t pte)
+{
+    return _mfn((pte.raw & PTE_ADDR) >> PAGE_SHIFT);
+}
+
+static inline bool pte_present(pte_t pte)
+{
+    return pte.raw & PTE_P;
+}
+
+/* The same mapping with the same rights, whatever Xen and the CPU noted in it. */
+static inline bool pte_same(pte_t a, pte_t b)
+{
+    const uint64_t noted =
+        PTE_USER | PTE_GLOBAL | PTE_GUEST_KERNEL | PTE_A | PTE_D;
+
+    return (a.raw & ~noted) == (b.raw & ~noted);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared_info: the page Xen and the domain share.
+ *
+ *   owns     the mapping, in the fixmap
+ *   context  any
+ *   source   public/xen.h: struct shared_info
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+
+/* Map it and mask all event channels.  Panics when it cannot be mapped. */
+void shared_info_init(void);
+
+/* Is it mapped yet? */
+bool shared_info_ready(void);
+
+/* The page.  Only once it is ready. */
+struct shared_info *shared_info(void);
+
+/* The address of the last page fault; works before the page is mapped too. */
+uint64_t shared_info_cr2(void);

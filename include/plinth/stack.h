@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack: the kernel stacks by name, and what happens when one runs out.
+ *
+ * Xen pushes exception frames on the running stack, and ends the domain when
+ * it cannot: a guard page alone turns an overflow into a crash without a word.
+ * So the compiler calls __fentry__ (arch/x86/entry.S) at the start of each
+ * function, which compares RSP with stack_limit.  Below it there are still
+ * STACK_RESERVE bytes: one function's frame (-Wframe-larger-than), a leaf and
+ * a frame of Xen's fit in.  The guard page catches code that was compiled
+ * without the check, for what that is worth.
+ *
+ *   context  any
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <plinth/compiler.h>
+
+#define STACK_RESERVE 2048u
+
+struct stack {
+    const char *name;    /* "boot", or a thread's */
+    uintptr_t start, end; /* the usable bytes, [start, end) */
+    struct stack *next;
+};
+
+/* Make @stack known, to backtraces and to the overflow report. */
+void stack_register(struct stack *stack);
+
+/* The stack that holds @address, or NULL. */
+const struct stack *stack_find(uintptr_t address);
+
+/* From now on the check guards @stack, which is the running one. */
+void stack_guard(const struct stack *stack);
+
+/* Register the stacks the image brings and guard the boot stack. */
+void stack_init(void);
+
+/* The page below the boot stack, to be unmapped. */
+void *stack_boot_guard_page(void);
+
+/* For the boot report. */
+const struct stack *stack_boot(void);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk: reading page tables.  Nothing here changes one.
+ *
+ * Tables in the bootstrap region are read where the builder mapped them;
+ * others (those of the P2M at INIT_P2M's address) through a window in the
+ * fixmap, one per level, so a walk costs at most one hypercall per table.
+ *
+ *   units    levels 1-4 as in Xen's headers: L1 holds the leaves
+ *   context  one walk at a time: boot, threads, and the last words of panic
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <plinth/pte.h>
+
+/* The path to one address. */
+struct walk {
+    mfn_t table[PT_LEVELS + 1]; /* by level; [0] unused */
+    pte_t entry[PT_LEVELS + 1];
+    unsigned int last;          /* the level where the path ended */
+    bool unreadable;            /* a table on the path could not be read */
+};
+
+/* Walk the current tables to @va.  True when a present leaf was found. */
+bool walk_address(vaddr_t va, struct walk *w);
+
+/* Where the entry of @level on the path lives, to be written by mmu_update. */
+maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
+
+/*
+ * Called for each table before its entries, and for each present leaf, with
+ * the rights of the whole path to it: PTE_RW if all its entries have it,
+ * PTE_NX if any has.
+ */
+struct walk_visitor {
+    int (*table)(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va);
+    int (*leaf)(void *ctx, unsigned int level, pte_t pte, vaddr_t va,
+                uint64_t rights);
+    void *ctx;
+};
+
+/*
+ * Walk everything below @l4 but Xen's slots, in address order.  Stops at the
+ * first non-zero answer of the visitor and returns it; -EFAULT when a table
+ * could not be read.
+ */
+int walk_all(mfn_t l4, const struct walk_visitor *visitor);
+
+/* The rights of the path, as a visitor's leaf gets them. */
+uint64_t walk_rights(const struct walk *w);
+
+/* "RWX" and the like; "---" when no present leaf is at the path's end. */
+const char *walk_rights_name(const struct walk *w);
+
+/* Pages readable at their bootstrap address; boot_map.c says how many. */
+void walk_set_linear(uint64_t nr_pages);

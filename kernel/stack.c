@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/addr.h>
+#include <plinth/backtrace.h>
+#include <plinth/bug.h>
+#include <plinth/config.h>
+#include <plinth/printk.h>
+#include <plinth/stack.h>
+
+#define BOOT_STACK_PAGES 4
+
+/*
+ * One piece, so that the guard page is below the boot stack for sure.  In the
+ * page-aligned part of the BSS; xen-head.S and entry.S know the ends by name.
+ */
+static struct {
+    uint8_t guard[PAGE_SIZE];
+    uint8_t boot[BOOT_STACK_PAGES * PAGE_SIZE];
+    uint8_t emergency[2 * PAGE_SIZE];
+} stacks __section(".bss.page_aligned") __aligned(PAGE_SIZE);
+
+#define BOOT_STACK_END      (PAGE_SIZE * (1 + BOOT_STACK_PAGES))
+#define EMERGENCY_STACK_END sizeof(stacks)
+asm(".globl boot_stack_end, emergency_stack_end\n"
+    "boot_stack_end = stacks + 5 * 4096\n"
+    "emergency_stack_end = stacks + 7 * 4096\n");
+_Static_assert(BOOT_STACK_END == 5 * 4096, "as in the asm above");
+_Static_assert(EMERGENCY_STACK_END == 7 * 4096, "as in the asm above");
+
+static struct stack boot = {
+    .name = "boot",
+    .start = (uintptr_t)stacks.boot,
+    .end = (uintptr_t)stacks.emergency,
+};
+static struct stack emergency = {
+    .name = "emergency",
+    .start = (uintptr_t)stacks.emergency,
+    .end = (uintptr_t)(&stacks + 1),
+};
+
+static struct stack *known;
+
+/* Compared with RSP at every function's entry; 0 switches that off. */
+uintptr_t stack_limit;
+
+void __noreturn stack_overflow(uintptr_t rsp, uint64_t rbp);
+
+void stack_register(struct stack *stack)
+{
+    stack->next = known;
+    known = stack;
+}
+
+const struct stack *stack_find(uintptr_t address)
+{
+    for (const struct stack *s = known; s != NULL; s = s->next)
+        if (address >= s->start && address < s->end)
+            return s;
+    return NULL;
+}
+
+void stack_guard(const struct stack *stack)
+{
+    if (CONFIG_STACK_CHECK)
+        stack_limit = stack->start + STACK_RESERVE;
+}
+
+void stack_init(void)
+{
+    stack_register(&boot);
+    stack_register(&emergency);
+    stack_guard(&boot);
+}
+
+void *stack_boot_guard_page(void)
+{
+    return stacks.guard;
+}
+
+const struct stack *stack_boot(void)
+{
+    return &boot;
+}
+
+/*
+ * From __fentry__, on the emergency stack.  At @rsp is the return address into
+ * the function that was about to run, above it the one into its caller.
+ */
+void stack_overflow(uintptr_t rsp, uint64_t rbp)
+{
+    const struct stack *s = stack_find(rsp);
+    const uint64_t rip = *(const uint64_t *)rsp;
+
+    pr_emerg("Stack overflow: thread \"%s\" has %lu bytes of its stack left",
+             s ? s->name : "?", s ? rsp - s->start : 0);
+    if (s != NULL)
+        pr_emerg("  stack %#lx-%#lx, %lu bytes; rsp %#lx", s->start, s->end,
+                 s->end - s->start, rsp);
+    backtrace_from(rip, rbp);
+    panic_quiet("stack overflow in thread \"%s\"", s ? s->name : "?");
+}

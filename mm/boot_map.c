@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/boot_map.h>
+#include <plinth/bug.h>
+#include <plinth/errno.h>
+#include <plinth/p2m.h>
+#include <plinth/printf.h>
+#include <plinth/printk.h>
+#include <plinth/ramdisk.h>
+#include <plinth/stack.h>
+#include <plinth/start_info.h>
+#include <plinth/string.h>
+#include <plinth/walk.h>
+
+static struct boot_map the_map;
+
+const struct boot_map *boot_map(void)
+{
+    return &the_map;
+}
+
+/*
+ * Exploring.  All facts about one walk, and where to say what is wrong.
+ */
+struct explorer {
+    const struct start_info *si;
+    struct boot_map *map;
+    uint64_t pt_start, pt_end;   /* pfns of the table pages in the region */
+    uint64_t p2m_start, p2m_end; /* pfns of an INIT_P2M and its tables */
+    uintptr_t p2m_va_end;
+    char *why;
+    size_t len;
+};
+
+#define CONTRADICTION(e, ...)                                                  \
+    (snprintf((e)->why, (e)->len, __VA_ARGS__), -EINVAL)
+
+static bool p2m_is_outside(const struct explorer *e)
+{
+    return e->p2m_end > e->p2m_start;
+}
+
+static uint64_t linear_pfn(uintptr_t va)
+{
+    return (va - VIRT_BASE) >> PAGE_SHIFT;
+}
+
+static uintptr_t next_linear(const struct boot_map *map)
+{
+    return VIRT_BASE + map->nr_linear * PAGE_SIZE;
+}
+
+/* A table page of the region must be mapped, at its place, read-only. */
+static int check_readonly(const struct explorer *e, pfn_t pfn, mfn_t mfn,
+                          unsigned int level)
+{
+    const vaddr_t va = _vaddr(VIRT_BASE + pfn_x(pfn) * PAGE_SIZE);
+    struct walk w;
+
+    if (!walk_address(va, &w) || !mfn_eq(pte_mfn(w.entry[1]), mfn))
+        return CONTRADICTION(e, "L%u table, pfn %#lx, is not mapped at %#lx",
+                             level, pfn_x(pfn), vaddr_x(va));
+    if (w.entry[1].raw & PTE_RW)
+        return CONTRADICTION(e, "L%u table, pfn %#lx, is mapped writable",
+                             level, pfn_x(pfn));
+    return 0;
+}
+
+static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
+{
+    struct explorer *e = ctx;
+    const pfn_t pfn = m2p_lookup(mfn);
+
+    if (pfn_x(pfn) >= e->pt_start && pfn_x(pfn) < e->pt_end) {
+        e->map->tables++;
+        return check_readonly(e, pfn, mfn, level);
+    }
+    if (pfn_x(pfn) >= e->p2m_start && pfn_x(pfn) < e->p2m_end) {
+        e->map->tables_outside++;
+        return 0;
+    }
+    return CONTRADICTION(e,
+                         "L%u table for %#lx, mfn %#lx, pfn %#lx, is not among "
+                         "the tables start_info names",
+                         level, vaddr_x(va), mfn_x(mfn), pfn_x(pfn));
+}
+
+static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
+                      uint64_t rights __unused)
+{
+    struct explorer *e = ctx;
+    struct boot_map *map = e->map;
+    const uintptr_t va = vaddr_x(at);
+    const mfn_t mfn = pte_mfn(pte);
+    const pfn_t pfn = m2p_lookup(mfn);
+
+    map->leaves++;
+
+    if (p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end) {
+        map->large_leaves += level > 1;
+        if (pfn_x(pfn) < e->p2m_start || pfn_x(pfn) >= e->p2m_end)
+            return CONTRADICTION(
+                e, "P2M page at %#lx, mfn %#lx, has pfn %#lx", va, mfn_x(mfn),
+                pfn_x(pfn));
+        return 0;
+    }
+
+    /* On a walk after boot: the one page we have unmapped ourselves. */
+    if (va == next_linear(map) + PAGE_SIZE &&
+        next_linear(map) == (uintptr_t)stack_boot_guard_page())
+        map->nr_linear++;
+
+    /* Our own mappings come before text, in an L1 that is the builder's. */
+    if (va < VIRT_BASE && va >= (VIRT_BASE & ~0x1ffffful))
+        return 0;
+
+    if (va != next_linear(map))
+        return CONTRADICTION(e, "%#lx is mapped, after %#lx pages from %#lx",
+                             va, map->nr_linear, VIRT_BASE);
+    if (level > 1)
+        return CONTRADICTION(e, "%#lx is a large page", va);
+    if (pfn_x(pfn) != map->nr_linear)
+        return CONTRADICTION(e, "%#lx maps mfn %#lx, pfn %#lx, not pfn %#lx",
+                             va, mfn_x(mfn), pfn_x(pfn), map->nr_linear);
+    map->nr_linear++;
+    return 0;
+}
+
+/*
+ * Naming.
+ */
+static void add_region(struct boot_map *map, const char *what, pfn_t start,
+                       uint64_t nr)
+{
+    struct boot_region *r;
+    unsigned int i;
+
+    if (nr == 0)
+        return;
+    BUG_ON(map->nr_regions == BOOT_REGIONS);
+
+    for (i = map->nr_regions++; i > 0; i--) {
+        if (pfn_x(map->regions[i - 1].start) <= pfn_x(start))
+            break;
+        map->regions[i] = map->regions[i - 1];
+    }
+    r = &map->regions[i];
+    *r = (struct boot_region){
+        .what = what,
+        .start = start,
+        .nr_pages = nr,
+    };
+}
+
+/* A region given by virtual addresses of the bootstrap region. */
+static void add_linear(struct boot_map *map, const char *what, uintptr_t start,
+                       uintptr_t end)
+{
+    const uint64_t first = linear_pfn(start);
+
+    add_region(map, what, _pfn(first),
+               linear_pfn(end + PAGE_SIZE - 1) - first);
+}
+
+static void add_image(struct boot_map *map)
+{
+    const uintptr_t guard = (uintptr_t)stack_boot_guard_page();
+    const struct stack *stack = stack_boot();
+
+    add_linear(map, "text", (uintptr_t)_text, (uintptr_t)_etext);
+    add_linear(map, "rodata", (uintptr_t)_rodata, (uintptr_t)_erodata);
+    add_linear(map, "data", (uintptr_t)_data, (uintptr_t)_edata);
+    add_linear(map, "stack guard", guard, guard + PAGE_SIZE);
+    add_linear(map, "stack", stack->start, stack->end);
+    add_linear(map, "bss", stack->end, (uintptr_t)_ebss);
+}
+
+static void add_rings(const struct explorer *e)
+{
+    if (is_dom0())
+        return;
+    add_region(e->map, "xenstore ring", m2p_lookup(_mfn(e->si->store_mfn)), 1);
+    add_region(e->map, "console ring",
+               m2p_lookup(_mfn(e->si->console.domU.mfn)), 1);
+}
+
+/* What nobody claimed: padding inside the bootstrap region, free above. */
+static void add_gaps(const struct explorer *e)
+{
+    struct boot_map *map = e->map;
+    const uint64_t nr_linear = map->nr_linear;
+    uint64_t next = 0;
+    unsigned int i = 0;
+
+    while (next < e->si->nr_pages) {
+        uint64_t end = i < map->nr_regions ? pfn_x(map->regions[i].start)
+                                           : e->si->nr_pages;
+
+        if (end <= next) {
+            next = MAX(next, end + map->regions[i].nr_pages);
+            i++;
+            continue;
+        }
+        if (next < nr_linear)
+            end = MIN(end, nr_linear);
+        add_region(map, next < nr_linear ? "padding" : "free memory",
+                   _pfn(next), end - next);
+        next = end;
+        i++; /* past the gap, which now stands where we are */
+    }
+}
+
+static int check_overlap(const struct explorer *e)
+{
+    const struct boot_map *map = e->map;
+
+    for (unsigned int i = 1; i < map->nr_regions; i++) {
+        const struct boot_region *a = &map->regions[i - 1];
+        const struct boot_region *b = &map->regions[i];
+
+        if (pfn_x(a->start) + a->nr_pages > pfn_x(b->start))
+            return CONTRADICTION(e, "%s, pfn %#lx, overlaps %s, pfn %#lx",
+                                 a->what, pfn_x(a->start), b->what,
+                                 pfn_x(b->start));
+    }
+    return 0;
+}
+
+static void note_rights(struct boot_map *map)
+{
+    for (unsigned int i = 0; i < map->nr_regions; i++) {
+        struct boot_region *r = &map->regions[i];
+        struct walk w;
+
+        r->mapped = pfn_x(r->start) < map->nr_linear;
+        if (!r->mapped)
+            continue;
+        r->va = _vaddr(VIRT_BASE + pfn_x(r->start) * PAGE_SIZE);
+        walk_address(r->va, &w);
+        strlcpy(r->given, walk_rights_name(&w), sizeof(r->given));
+    }
+}
+
+static int name_regions(const struct explorer *e)
+{
+    struct boot_map *map = e->map;
+    const struct start_info *si = e->si;
+    const struct ramdisk rd = ramdisk();
+    const uintptr_t info = (uintptr_t)start_info_page();
+    const uintptr_t stack = si->pt_base + si->nr_pt_frames * PAGE_SIZE;
+
+    add_image(map);
+    add_region(map, "ramdisk", rd.start,
+               (rd.size + PAGE_SIZE - 1) >> PAGE_SHIFT);
+    if (p2m_is_outside(e))
+        add_region(map, "P2M", _pfn(e->p2m_start), e->p2m_end - e->p2m_start);
+    else
+        add_linear(map, "P2M", si->mfn_list, e->p2m_va_end);
+    add_linear(map, "start_info", info, info + PAGE_SIZE);
+    add_rings(e);
+    add_linear(map, "page tables", si->pt_base, stack);
+    add_linear(map, "builder's stack", stack, stack + PAGE_SIZE);
+    add_gaps(e);
+    note_rights(map);
+    return check_overlap(e);
+}
+
+int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
+                  size_t len)
+{
+    struct explorer e = {
+        .si = si,
+        .map = map,
+        .pt_start = linear_pfn(si->pt_base),
+        .pt_end = linear_pfn(si->pt_base) + si->nr_pt_frames,
+        .p2m_start = si->first_p2m_pfn,
+        .p2m_end = si->first_p2m_pfn + si->nr_p2m_frames,
+        .p2m_va_end = si->mfn_list + si->nr_pages * sizeof(uint64_t),
+        .why = why,
+        .len = len,
+    };
+    const struct walk_visitor visitor = {
+        .table = visit_table,
+        .leaf = visit_leaf,
+        .ctx = &e,
+    };
+    int rc;
+
+    *map = (struct boot_map){ 0 };
+
+    if (si->pt_base < VIRT_BASE || si->pt_base % PAGE_SIZE != 0)
+        return CONTRADICTION(&e, "page tables at %#lx, outside the region",
+                             si->pt_base);
+
+    rc = walk_all(p2m_lookup(_pfn(e.pt_start)), &visitor);
+    if (rc == -EFAULT)
+        return CONTRADICTION(&e, "a page table cannot be read");
+    if (rc != 0)
+        return rc;
+
+    if (map->tables != si->nr_pt_frames)
+        return CONTRADICTION(&e, "%u table pages found, %lu announced",
+                             map->tables, si->nr_pt_frames);
+    if (map->nr_linear < e.pt_end)
+        return CONTRADICTION(&e, "%#lx pages mapped, tables end at pfn %#lx",
+                             map->nr_linear, e.pt_end);
+
+    return name_regions(&e);
+}
+
+void boot_map_init(void)
+{
+    const struct start_info *si = start_info();
+    char why[120];
+
+    /*
+     * All up to the end of the tables is mapped, or the builder could not
+     * have put them there; that much the walk itself reads through.
+     */
+    walk_set_linear(linear_pfn(si->pt_base) + si->nr_pt_frames);
+    if (boot_map_make(si, &the_map, why, sizeof(why)) != 0)
+        panic("the builder's page tables: %s", why);
+    walk_set_linear(the_map.nr_linear);
+}
+
+/* The rights all pages of @r have now, or "mix". */
+static void rights_now(const struct boot_region *r, char *now, size_t len)
+{
+    for (uint64_t i = 0; i < r->nr_pages; i++) {
+        struct walk w;
+
+        walk_address(vaddr_add(r->va, i * PAGE_SIZE), &w);
+        if (i > 0 && strcmp(walk_rights_name(&w), now) != 0) {
+            strlcpy(now, "mix", len);
+            return;
+        }
+        strlcpy(now, walk_rights_name(&w), len);
+    }
+}
+
+static void print_region(const struct boot_region *r)
+{
+    const uint64_t start = pfn_x(r->start);
+    char range[40] = "not mapped", now[4] = "";
+
+    if (r->mapped) {
+        snprintf(range, sizeof(range), "%016lx-%08lx", vaddr_x(r->va),
+                 (vaddr_x(r->va) + r->nr_pages * PAGE_SIZE) & 0xffffffff);
+        rights_now(r, now, sizeof(now));
+    }
+    say("  %-15s %-25s %6lx-%-6lx %8lx %-5s %s\n", r->what, range, start,
+        start + r->nr_pages, mfn_x(p2m_lookup(r->start)), r->given, now);
+}
+
+void boot_map_print(void)
+{
+    const struct boot_map *map = &the_map;
+
+    say("Memory as the domain builder left it, bottom to top:\n");
+    say("  %-15s %-25s %13s %8s %-5s %s\n", "what", "virtual addresses",
+        "pfns (hex)", "mfn", "given", "now");
+    for (unsigned int i = 0; i < map->nr_regions; i++)
+        print_region(&map->regions[i]);
+    say("  %u page-table pages in the region, %u outside; %lu leaves, %lu "
+        "large\n",
+        map->tables, map->tables_outside, map->leaves, map->large_leaves);
+}

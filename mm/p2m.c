@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/p2m.h>
+#include <plinth/start_info.h>
+#include <plinth/trap.h>
+
+uint64_t p2m_size(void)
+{
+    return start_info()->nr_pages;
+}
+
+mfn_t p2m_lookup(pfn_t pfn)
+{
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
+
+    if (pfn_x(pfn) >= p2m_size())
+        return INVALID_MFN;
+    return _mfn(p2m[pfn_x(pfn)]);
+}
+
+pfn_t m2p_raw(mfn_t mfn)
+{
+    const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
+    uint64_t pfn;
+
+    if (mfn_x(mfn) >= MACH2PHYS_NR_ENTRIES)
+        return INVALID_PFN;
+    if (probe_read(&m2p[mfn_x(mfn)], &pfn) != 0)
+        return INVALID_PFN;
+    return _pfn(pfn);
+}
+
+pfn_t m2p_lookup(mfn_t mfn)
+{
+    const pfn_t pfn = m2p_raw(mfn);
+
+    return mfn_eq(p2m_lookup(pfn), mfn) ? pfn : INVALID_PFN;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/boot_map.h>
+#include <plinth/errno.h>
+#include <plinth/fixmap.h>
+#include <plinth/p2m.h>
+#include <plinth/ramdisk.h>
+#include <plinth/start_info.h>
+#include <plinth/string.h>
+
+struct ramdisk ramdisk(void)
+{
+    const struct start_info *si = start_info();
+    const bool by_pfn = si->flags & SIF_MOD_START_PFN;
+
+    if (si->mod_len == 0)
+        return (struct ramdisk){ 0 };
+
+    return (struct ramdisk){
+        .size = si->mod_len,
+        .rounded = by_pfn && !is_dom0(),
+        .start = by_pfn ? _pfn(si->mod_start)
+                        : _pfn((si->mod_start - VIRT_BASE) >> PAGE_SHIFT),
+    };
+}
+
+int ramdisk_read(size_t offset, void *buf, size_t len)
+{
+    const struct ramdisk r = ramdisk();
+    uint8_t *to = buf;
+    bool window = false;
+
+    if (offset > r.size || len > r.size - offset)
+        return -EINVAL;
+
+    while (len > 0) {
+        const size_t in_page = offset % PAGE_SIZE;
+        const size_t n = MIN(len, PAGE_SIZE - in_page);
+        const pfn_t pfn = pfn_add(r.start, offset / PAGE_SIZE);
+        const uint8_t *from = boot_map_ptr(pfn);
+
+        if (from == NULL) {
+            const int rc = fixmap_set(FIX_WINDOW, p2m_lookup(pfn), 0);
+
+            if (rc != 0)
+                return rc;
+            from = fixmap_ptr(FIX_WINDOW);
+            window = true;
+        }
+        memcpy(to, from + in_page, n);
+        to += n;
+        offset += n;
+        len -= n;
+    }
+    if (window)
+        fixmap_clear(FIX_WINDOW);
+    return 0;
+}

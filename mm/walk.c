@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include <arch/cpu.h>
+#include <plinth/boot_map.h>
+#include <plinth/errno.h>
+#include <plinth/fixmap.h>
+#include <plinth/p2m.h>
+#include <plinth/trap.h>
+#include <plinth/walk.h>
+
+/* Pages the bootstrap region is known to map; grows while it is explored. */
+static uint64_t nr_linear;
+
+/* What each level's window shows. */
+static mfn_t window[PT_LEVELS + 1];
+
+void walk_set_linear(uint64_t nr_pages)
+{
+    nr_linear = nr_pages;
+}
+
+void *boot_map_ptr(pfn_t pfn)
+{
+    return pfn_x(pfn) < nr_linear ? (void *)(VIRT_BASE + pfn_x(pfn) * PAGE_SIZE)
+                                  : NULL;
+}
+
+/* A place where the table of @level at @mfn can be read; NULL when none. */
+static const uint64_t *table_ptr(mfn_t mfn, unsigned int level)
+{
+    const enum fixmap_slot slot = FIX_WALK + level - 1;
+    const void *p = boot_map_ptr(m2p_lookup(mfn));
+
+    if (p != NULL)
+        return p;
+
+    /* 0 is no frame of a guest's, and what an empty window holds. */
+    if (!mfn_eq(window[level], mfn)) {
+        if (fixmap_set(slot, mfn, 0) != 0)
+            return NULL;
+        window[level] = mfn;
+    }
+    return fixmap_ptr(slot);
+}
+
+static bool table_read(mfn_t mfn, unsigned int level, unsigned int index,
+                       pte_t *pte)
+{
+    const uint64_t *table = table_ptr(mfn, level);
+
+    return table != NULL && probe_read(&table[index], &pte->raw) == 0;
+}
+
+static bool is_leaf(pte_t pte, unsigned int level)
+{
+    return level == 1 || pte.raw & PTE_PSE;
+}
+
+bool walk_address(vaddr_t va, struct walk *w)
+{
+    mfn_t mfn = maddr_to_mfn(_maddr(read_cr3()));
+
+    *w = (struct walk){ .last = PT_LEVELS };
+
+    for (unsigned int level = PT_LEVELS; level > 0; level--) {
+        pte_t *pte = &w->entry[level];
+
+        if (!table_read(mfn, level, pt_index(va, level), pte)) {
+            w->unreadable = true;
+            return false;
+        }
+        w->table[level] = mfn;
+        w->last = level;
+        if (!pte_present(*pte))
+            return false;
+        if (is_leaf(*pte, level))
+            return true;
+        mfn = pte_mfn(*pte);
+    }
+    return false;
+}
+
+maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level)
+{
+    return maddr_add(mfn_to_maddr(w->table[level]),
+                     pt_index(va, level) * sizeof(pte_t));
+}
+
+static uint64_t rights_through(uint64_t rights, pte_t pte)
+{
+    return (rights & pte.raw & PTE_RW) | ((rights | pte.raw) & PTE_NX);
+}
+
+static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
+                      uint64_t rights, const struct walk_visitor *v)
+{
+    int rc = v->table ? v->table(v->ctx, level, mfn, base) : 0;
+
+    for (unsigned int i = 0; i < PT_ENTRIES && rc == 0; i++) {
+        uint64_t va = vaddr_x(base) | (uint64_t)i << pt_shift(level);
+        uint64_t here;
+        pte_t pte;
+
+        if (level == PT_LEVELS && i >= L4_XEN_FIRST && i <= L4_XEN_LAST)
+            continue;
+        if (!table_read(mfn, level, i, &pte))
+            return -EFAULT;
+        if (!pte_present(pte))
+            continue;
+
+        /* Canonical: bit 47 spreads upward. */
+        va = (uint64_t)((int64_t)(va << 16) >> 16);
+        here = rights_through(rights, pte);
+        if (!is_leaf(pte, level))
+            rc = walk_table(pte_mfn(pte), level - 1, _vaddr(va), here, v);
+        else if (v->leaf)
+            rc = v->leaf(v->ctx, level, pte, _vaddr(va), here);
+    }
+    return rc;
+}
+
+int walk_all(mfn_t l4, const struct walk_visitor *visitor)
+{
+    return walk_table(l4, PT_LEVELS, _vaddr(0), PTE_RW, visitor);
+}
+
+uint64_t walk_rights(const struct walk *w)
+{
+    uint64_t rights = PTE_RW;
+
+    for (unsigned int level = PT_LEVELS; level >= w->last; level--)
+        rights = rights_through(rights, w->entry[level]);
+    return rights;
+}
+
+const char *walk_rights_name(const struct walk *w)
+{
+    const uint64_t rights = walk_rights(w);
+
+    if (w->unreadable || !pte_present(w->entry[w->last]))
+        return "---";
+    if (rights & PTE_NX)
+        return rights & PTE_RW ? "RW-" : "R--";
+    return rights & PTE_RW ? "RWX" : "R-X";
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The self-tests, as an application: what `build/selftest.elf` runs. */
+#include <plinth/app.h>
+#include <plinth/printk.h>
+#include <plinth/test.h>
+#include <plinth/trap.h>
+#include <plinth/walk.h>
+
+#include "leaves.h"
+
+static uint64_t handlers(void)
+{
+    return trap_handlers_set();
+}
+
+LEDGER(trap_handlers, handlers);
+LEDGER(mapped_pages, leaves_present);
+LEDGER(writable_pages, leaves_writable);
+LEDGER(executable_pages, leaves_executable);
+
+int main(int argc, char *argv[])
+{
+    static const char *const options[] = {
+        "ramdisk.sha256", /* what the ramdisk's content must hash to */
+        "ramdisk.size",   /* and its size in bytes */
+        "expect",         /* "notes" or "legacy": how the image was loaded */
+        NULL,
+    };
+
+    say("--- Plinth self-test ---\n");
+    say("Environment: PV 64bit (Long mode 4 levels)\n");
+    return test_main(argc, argv, options);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include <arch/cpu.h>
+#include <plinth/boot_map.h>
+#include <plinth/errno.h>
+#include <plinth/features.h>
+#include <plinth/hypercall.h>
+#include <plinth/p2m.h>
+#include <plinth/parse.h>
+#include <plinth/ramdisk.h>
+#include <plinth/sha256.h>
+#include <plinth/shared_info.h>
+#include <plinth/start_info.h>
+#include <plinth/string.h>
+#include <plinth/test.h>
+#include <plinth/time.h>
+#include <xen/features.h>
+
+#define INIT_P2M 0xffffc00000000000ul
+
+/* Both are too big for a stack. */
+static struct boot_map scratch_map;
+static struct start_info doctored;
+
+TEST(boot, start_info_is_a_true_copy)
+{
+    const struct start_info *si = start_info(), *page = start_info_page();
+
+    EXPECT(memcmp(si->magic, "xen-3.0-x86_64", 14) == 0);
+    EXPECT_EQ(si->nr_pages, page->nr_pages);
+    EXPECT_EQ(si->mfn_list, page->mfn_list);
+    EXPECT_STR((const char *)si->cmd_line, (const char *)page->cmd_line);
+}
+
+TEST(boot, regions_cover_all_pages_once)
+{
+    const struct boot_map *map = boot_map();
+    uint64_t next = 0;
+
+    for (unsigned int i = 0; i < map->nr_regions; i++) {
+        EXPECT_EQ(pfn_x(map->regions[i].start), next);
+        next += map->regions[i].nr_pages;
+    }
+    EXPECT_EQ(next, start_info()->nr_pages);
+}
+
+TEST(boot, region_rights_are_as_the_builder_gives_them)
+{
+    const struct boot_map *map = boot_map();
+
+    for (unsigned int i = 0; i < map->nr_regions; i++) {
+        const struct boot_region *r = &map->regions[i];
+        const bool tables = strcmp(r->what, "page tables") == 0;
+
+        if (r->mapped)
+            EXPECT_STR(r->given, tables ? "R-X" : "RWX");
+    }
+}
+
+/* The walk after boot finds what the one at boot found. */
+TEST(boot, tables_can_be_walked_again)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(boot_map_make(start_info(), &scratch_map, why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    EXPECT_EQ(scratch_map.nr_linear, boot_map()->nr_linear);
+    EXPECT_EQ(scratch_map.tables, start_info()->nr_pt_frames);
+}
+
+TEST(boot, wrong_table_count_is_a_contradiction)
+{
+    char why[120] = "";
+
+    doctored = *start_info();
+    doctored.nr_pt_frames++;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "table pages found") != NULL);
+
+    /* One less, and the last of them is a table that nobody announced. */
+    doctored.nr_pt_frames -= 2;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "not among the tables") != NULL);
+}
+
+TEST(boot, wrong_table_base_is_a_contradiction)
+{
+    char why[120] = "";
+
+    doctored = *start_info();
+    doctored.pt_base += PAGE_SIZE;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(why[0] != '\0');
+
+    doctored.pt_base = VIRT_BASE - PAGE_SIZE;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "outside the region") != NULL);
+}
+
+TEST(boot, wrong_p2m_frames_are_a_contradiction)
+{
+    char why[120] = "";
+
+    doctored = *start_info();
+    if (doctored.nr_p2m_frames == 0)
+        SKIP("the P2M is in the bootstrap region");
+    doctored.nr_p2m_frames--;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "P2M") != NULL || strstr(why, "table") != NULL);
+}
+
+TEST(boot, bss_page_of_the_stack_guard_is_not_mapped)
+{
+    uint64_t value;
+
+    /* protect_init() unmapped it; the first byte below the stack is gone. */
+    for (unsigned int i = 0; i < boot_map()->nr_regions; i++) {
+        const struct boot_region *r = &boot_map()->regions[i];
+
+        if (strcmp(r->what, "stack guard") == 0)
+            EXPECT_EQ(probe_read(vaddr_to_ptr(r->va), &value), -EFAULT);
+    }
+}
+
+TEST(boot, hypercall_page_is_filled)
+{
+    extern const uint8_t hypercall_page[];
+
+    EXPECT(hypercall_page[0] != 0xcc);
+    EXPECT(hypercall_page[4095] != 0xcc || hypercall_page[2048] != 0xcc);
+}
+
+TEST(boot, xen_counts_our_pages_alike)
+{
+    domid_t self = DOMID_SELF;
+    const long pages = hypercall_memory_op(XENMEM_current_reservation, &self);
+
+    /* Xen may charge a few more: the toolstack's and its own. */
+    EXPECT(pages >= (long)start_info()->nr_pages);
+    EXPECT(pages < (long)start_info()->nr_pages + 1024);
+}
+
+TEST(boot, fpu_is_in_its_reset_state)
+{
+    uint16_t fcw;
+    uint32_t mxcsr;
+
+    asm volatile("fnstcw %0; stmxcsr %1" : "=m"(fcw), "=m"(mxcsr));
+    EXPECT_EQ(fcw, 0x37f);
+    EXPECT_EQ(mxcsr, 0x1f80);
+}
+
+TEST(boot, notes_or_legacy_string_were_used_as_expected)
+{
+    const char *expect = test_option("expect");
+    const struct start_info *si = start_info();
+
+    if (expect == NULL)
+        SKIP("option expect=notes|legacy is not given");
+
+    if (strcmp(expect, "notes") == 0) {
+        EXPECT_EQ(si->mfn_list, INIT_P2M);
+        EXPECT(si->nr_p2m_frames > 0);
+        if (si->mod_len > 0)
+            EXPECT(si->flags & SIF_MOD_START_PFN);
+    } else {
+        EXPECT(si->mfn_list > VIRT_BASE);
+        EXPECT_EQ(si->nr_p2m_frames, 0);
+        EXPECT(!(si->flags & SIF_MOD_START_PFN));
+    }
+}
+
+TEST(boot, dom0_is_told_apart)
+{
+    EXPECT_EQ(xen_feature(XENFEAT_dom0), is_dom0());
+}
+
+TEST(boot, version_is_a_supported_one)
+{
+    const struct xen_identity *xen = xen_identity();
+
+    EXPECT(xen->major == 4);
+    EXPECT(xen->minor >= 14);
+    EXPECT(strnlen(xen->extra, sizeof(xen->extra)) < sizeof(xen->extra));
+}
+
+TEST(boot, features_every_pv_guest_has)
+{
+    EXPECT(xen_feature(XENFEAT_mmu_pt_update_preserve_ad));
+    EXPECT(!xen_feature(XENFEAT_auto_translated_physmap));
+    EXPECT(!xen_feature(XENFEAT_writable_page_tables));
+    EXPECT(!xen_feature(XEN_FEATURES));
+    EXPECT_STR(xen_feature_name(XENFEAT_dom0), "dom0");
+    EXPECT(xen_feature_name(XEN_FEATURES) == NULL);
+}
+
+TEST(boot, shared_info_shows_masked_events)
+{
+    const struct shared_info *s = shared_info();
+
+    EXPECT_EQ(s->vcpu_info[0].evtchn_upcall_mask, 1);
+    for (unsigned int i = 0; i < ARRAY_SIZE(s->evtchn_mask); i++)
+        EXPECT_EQ(s->evtchn_mask[i], ~0ul);
+}
+
+TEST(boot, clock_runs_forward)
+{
+    uint64_t before = time_ns();
+
+    for (unsigned int i = 0; i < 1000; i++) {
+        const uint64_t now = time_ns();
+
+        REQUIRE(now >= before);
+        before = now;
+    }
+    EXPECT(before > 0);
+}
+
+/*
+ * P2M and M2P.
+ */
+TEST(p2m, round_trip_over_random_pages)
+{
+    for (unsigned int i = 0; i < 2000; i++) {
+        const pfn_t pfn = _pfn(test_random() % p2m_size());
+        const mfn_t mfn = p2m_lookup(pfn);
+
+        REQUIRE(!mfn_eq(mfn, INVALID_MFN));
+        EXPECT_EQ(pfn_x(m2p_lookup(mfn)), pfn_x(pfn));
+    }
+}
+
+TEST(p2m, past_the_end_is_invalid)
+{
+    EXPECT(mfn_eq(p2m_lookup(_pfn(p2m_size())), INVALID_MFN));
+    EXPECT(mfn_eq(p2m_lookup(INVALID_PFN), INVALID_MFN));
+}
+
+TEST(p2m, frames_of_others_are_not_ours)
+{
+    const mfn_t shared = maddr_to_mfn(_maddr(start_info()->shared_info));
+
+    /* shared_info is Xen's page, mapped by us, in nobody's P2M. */
+    EXPECT(pfn_eq(m2p_lookup(shared), INVALID_PFN));
+    EXPECT(pfn_eq(m2p_lookup(INVALID_MFN), INVALID_PFN));
+    EXPECT(pfn_eq(m2p_lookup(_mfn(MACH2PHYS_NR_ENTRIES)), INVALID_PFN));
+}
+
+/* The M2P spans 256 GiB of addresses; its far end has no memory behind it. */
+TEST(p2m, a_hole_in_the_m2p_is_survived)
+{
+    EXPECT(pfn_eq(m2p_raw(_mfn(MACH2PHYS_NR_ENTRIES - 1)), INVALID_PFN));
+    EXPECT_FAULT(TRAP_PF,
+                 *(const volatile uint64_t *)(MACH2PHYS_VIRT_END - 8));
+}
+
+/*
+ * Ramdisk.
+ */
+TEST(ramdisk, size_is_the_files)
+{
+    const char *option = test_option("ramdisk.size");
+    const struct ramdisk rd = ramdisk();
+    uint64_t size;
+
+    if (option == NULL)
+        SKIP("option ramdisk.size=BYTES is not given");
+    REQUIRE(parse_u64(option, &size) == 0);
+    if (rd.rounded)
+        size = ALIGN_UP(size, PAGE_SIZE);
+    EXPECT_EQ(rd.size, size);
+}
+
+TEST(ramdisk, content_has_the_given_hash)
+{
+    const char *hex = test_option("ramdisk.sha256");
+    const char *option = test_option("ramdisk.size");
+    uint8_t want[SHA256_LEN], got[SHA256_LEN], block[256];
+    struct sha256 hash;
+    uint64_t size, at = 0;
+
+    if (hex == NULL || option == NULL)
+        SKIP("options ramdisk.sha256=HEX and ramdisk.size= are not given");
+    REQUIRE(parse_hex_bytes(hex, want, sizeof(want)) == 0);
+    REQUIRE(parse_u64(option, &size) == 0);
+    REQUIRE(size <= ramdisk().size);
+
+    sha256_init(&hash);
+    while (at < size) {
+        const size_t n = MIN(size - at, sizeof(block));
+
+        REQUIRE(ramdisk_read(at, block, n) == 0);
+        sha256_update(&hash, block, n);
+        at += n;
+    }
+    sha256_final(&hash, got);
+    EXPECT(memcmp(got, want, sizeof(want)) == 0);
+
+    /* Behind the end of a rounded one there are zeroes. */
+    for (; at < ramdisk().size; at++) {
+        REQUIRE(ramdisk_read(at, block, 1) == 0);
+        EXPECT_EQ(block[0], 0);
+    }
+}
+
+TEST(ramdisk, reading_past_its_end_is_refused)
+{
+    const size_t size = ramdisk().size;
+    uint8_t byte;
+
+    EXPECT_EQ(ramdisk_read(size, &byte, 1), -EINVAL);
+    EXPECT_EQ(ramdisk_read(size + 1, &byte, 0), -EINVAL);
+    EXPECT_EQ(ramdisk_read(0, &byte, size + 1), -EINVAL);
+    EXPECT_EQ(ramdisk_read(size, &byte, 0), 0);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ends of a domain that are no orderly ones, for tests of what is said
+ * then and of the tools around.  Each runs only when named in full.
+ */
+#include <arch/cpu.h>
+#include <plinth/bug.h>
+#include <plinth/printk.h>
+#include <plinth/stack.h>
+#include <plinth/test.h>
+
+FATAL(fatal, panic)
+{
+    panic("as told to");
+}
+
+FATAL(fatal, bug)
+{
+    BUG_ON(run_ != NULL);
+}
+
+FATAL(fatal, null_dereference)
+{
+    *(volatile int *)0 = 1;
+}
+
+FATAL(fatal, undefined_instruction)
+{
+    asm volatile("ud2");
+}
+
+FATAL(fatal, hang)
+{
+    say("# hanging\n");
+    for (;;)
+        cpu_relax();
+}
+
+/* A panic whose report faults: the second one must still end the domain. */
+static void panic_in_hook(const char *message __unused)
+{
+    asm volatile("movl $1, 8");
+}
+
+FATAL(fatal, panic_in_panic)
+{
+    panic_hook = panic_in_hook;
+    panic("the first");
+}
+
+/* No frame pointer tricks: each level has a frame and a return address. */
+static unsigned int __noinline recurse(unsigned int n)
+{
+    volatile unsigned int frame[16];
+
+    frame[n % 16] = n;
+    if (n == ~0u) /* never got to */
+        return 0;
+    return recurse(n + 1) + frame[n % 16];
+}
+
+FATAL(fatal, stack_overflow)
+{
+    (void)recurse(0);
+}
+
+/*
+ * Without the check, as foreign code may be compiled: the guard page stops it,
+ * Xen cannot deliver the fault, and the domain ends without a word.
+ */
+FATAL(fatal, stack_overflow_unchecked)
+{
+    asm volatile("1: pushq $0\n\tjmp 1b");
+}
