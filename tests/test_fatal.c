@@ -3,6 +3,8 @@
  * The ends of a domain that are no orderly ones, for tests of what is said
  * then and of the tools around.  Each runs only when named in full.
  */
+#include <stddef.h>
+
 #include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/printk.h>
@@ -21,7 +23,9 @@ FATAL(fatal, bug)
 
 FATAL(fatal, null_dereference)
 {
-    *(volatile int *)0 = 1;
+    int *volatile nothing = NULL;
+
+    *nothing = 1;
 }
 
 FATAL(fatal, undefined_instruction)

@@ -329,7 +329,7 @@ static void __noreturn unexpected(struct regs *regs, uint64_t address)
 
     backtrace_from(regs->rip, regs->rbp);
     if (regs->vector == TRAP_PF)
-        panic_quiet("unexpected %s at %p on %#lx", trap_name(regs->vector),
+        panic_quiet("unexpected %s at %p on 0x%lx", trap_name(regs->vector),
                     (void *)regs->rip, address);
     panic_quiet("unexpected %s at %p", trap_name(regs->vector),
                 (void *)regs->rip);
