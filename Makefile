@@ -7,6 +7,8 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #
+#   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
+#   ARGS="..."      the guest's command line, for run and debug
 #   DEBUG=0         without ASSERT()
 #   STACK_CHECK=0   without the stack check at every function's entry
 
@@ -17,8 +19,14 @@ XEN_HEADERS ?= /usr/include/xen
 OBJCOPY     ?= objcopy
 NM          ?= nm
 AWK         ?= awk
+XEN         ?= 4.17
+GDB_PORT    ?= 1234
+TESTS       ?= tests/*.t
 
 all: $(O)/selftest.elf $(O)/selftest.cfg
+
+# Images that only tests boot: without ELF notes, and with a spoilt start_info.
+test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf
 
 # The boot: ELF notes, entry, and what runs before there is anything else.
 core := xen-head.o
@@ -71,6 +79,12 @@ LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096
 LDFLAGS += --build-id=none --no-warn-rwx-segments
 
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
+$(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
+
+# What a builder that does not read ELF notes sees: the __xen_guest string.
+$(O)/selftest-legacy.elf: $(O)/selftest.elf
+	echo "  OBJCOPY $@"
+	$(OBJCOPY) --remove-section=.note.xen $< $@
 
 # Linked twice: the symbol table in the image and the legacy __xen_guest string
 # are made from the first link.  Text ends at a fixed address and neither is
@@ -114,12 +128,24 @@ $(O)/flags: FORCE
 	    cmp -s - $@ || \
 	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(LDFLAGS)' > $@
 
+run: all
+	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)"
+
+debug: all
+	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
+
+# PLINTH_* tell the tests what was built where.
+test: all test-images
+	PLINTH_BUILD=$(O) PLINTH_XEN=$(XEN) \
+	    prove $(if $(JUNIT),--formatter TAP::Formatter::JUnit) $(TESTS) \
+	    $(if $(JUNIT),>$(JUNIT))
+
 clean:
 	rm -rf $(O)
 
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all clean FORCE
+.PHONY: all test-images run debug test clean FORCE
 .SECONDARY:
 -include $(patsubst %.o,$(O)/%.d,$(core) $(selftest))

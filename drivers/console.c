@@ -191,7 +191,17 @@ void console_init(void)
 
 int console_drain(void)
 {
-    return ring == NULL || is_empty() ? 0 : wait_until(is_empty);
+    int rc;
+
+    if (ring == NULL)
+        return 0;
+    rc = wait_until(is_empty);
+    if (rc == 0 && unsaid > 0) {
+        own_up();
+        notify();
+        rc = wait_until(is_empty);
+    }
+    return rc;
 }
 
 struct console_stats console_stats(void)

@@ -12,9 +12,10 @@ static void print_xen(void)
 {
     const struct xen_identity *xen = xen_identity();
 
-    say("Xen %u.%u%s, %s", xen->major, xen->minor, xen->extra,
-        is_dom0() ? "running us as dom0" : "running us as domU");
-    say("%s%s\n", xen->compiler[0] ? ", built by " : "", xen->compiler);
+    say("Plinth on Xen %u.%u%s, as %s\n", xen->major, xen->minor, xen->extra,
+        is_dom0() ? "dom0" : "domU");
+    if (xen->compiler[0] != '\0')
+        say("Xen was built by %s\n", xen->compiler);
 }
 
 /* Names of the features there are, folded before column 80. */
@@ -57,7 +58,6 @@ void boot_report(void)
     if (!options()->report)
         return;
 
-    say("Plinth on ");
     print_xen();
     boot_map_print();
     print_memory();

@@ -225,16 +225,25 @@ static int check_overlap(const struct explorer *e)
     return 0;
 }
 
-static void note_rights(struct boot_map *map)
+static void note_rights(const struct explorer *e)
 {
+    struct boot_map *map = e->map;
+
     for (unsigned int i = 0; i < map->nr_regions; i++) {
         struct boot_region *r = &map->regions[i];
         struct walk w;
 
-        r->mapped = pfn_x(r->start) < map->nr_linear;
-        if (!r->mapped)
+        if (pfn_x(r->start) < map->nr_linear) {
+            r->va = _vaddr(VIRT_BASE + pfn_x(r->start) * PAGE_SIZE);
+            r->nr_mapped = r->nr_pages;
+        } else if (pfn_x(r->start) == e->p2m_start) {
+            /* Its own tables are among its pages, and mapped nowhere. */
+            r->va = _vaddr(e->si->mfn_list);
+            r->nr_mapped = ALIGN_UP(e->si->nr_pages * sizeof(uint64_t),
+                                    PAGE_SIZE) / PAGE_SIZE;
+        } else {
             continue;
-        r->va = _vaddr(VIRT_BASE + pfn_x(r->start) * PAGE_SIZE);
+        }
         walk_address(r->va, &w);
         strlcpy(r->given, walk_rights_name(&w), sizeof(r->given));
     }
@@ -260,7 +269,7 @@ static int name_regions(const struct explorer *e)
     add_linear(map, "page tables", si->pt_base, stack);
     add_linear(map, "builder's stack", stack, stack + PAGE_SIZE);
     add_gaps(e);
-    note_rights(map);
+    note_rights(e);
     return check_overlap(e);
 }
 
@@ -325,7 +334,7 @@ void boot_map_init(void)
 /* The rights all pages of @r have now, or "mix". */
 static void rights_now(const struct boot_region *r, char *now, size_t len)
 {
-    for (uint64_t i = 0; i < r->nr_pages; i++) {
+    for (uint64_t i = 0; i < r->nr_mapped; i++) {
         struct walk w;
 
         walk_address(vaddr_add(r->va, i * PAGE_SIZE), &w);
@@ -342,9 +351,9 @@ static void print_region(const struct boot_region *r)
     const uint64_t start = pfn_x(r->start);
     char range[40] = "not mapped", now[4] = "";
 
-    if (r->mapped) {
+    if (r->nr_mapped > 0) {
         snprintf(range, sizeof(range), "%016lx-%08lx", vaddr_x(r->va),
-                 (vaddr_x(r->va) + r->nr_pages * PAGE_SIZE) & 0xffffffff);
+                 (vaddr_x(r->va) + r->nr_mapped * PAGE_SIZE) & 0xffffffff);
         rights_now(r, now, sizeof(now));
     }
     say("  %-15s %-25s %6lx-%-6lx %8lx %-5s %s\n", r->what, range, start,

@@ -34,9 +34,9 @@ struct boot_region {
     const char *what;
     pfn_t start;
     uint64_t nr_pages;
-    vaddr_t va;       /* of its first page, when mapped */
-    bool mapped;
-    char given[4];    /* rights the builder gave: "RWX" */
+    vaddr_t va;          /* where it is mapped ... */
+    uint64_t nr_mapped;  /* ... and how many of its pages: all, some or none */
+    char given[4];       /* rights the builder gave: "RWX" */
 };
 
 struct boot_map {

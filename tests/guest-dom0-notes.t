@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Two CPUs, so that Xen can switch the one vCPU between them.
+exec tests/guest-run selftest.elf notes --via dom0 --smp 2
