@@ -10,12 +10,13 @@ trap 'rm -rf "$tap_out"' EXIT
 
 # result STATUS NAME: one line; what the command printed comes before a failure.
 result() {
+    local name=${2//#/\\#} # a bare # would start a directive
     tap_n=$((tap_n + 1))
     if [ "$1" = 0 ]; then
-        echo "ok $tap_n - $2"
+        echo "ok $tap_n - $name"
     else
         sed 's/^/# /' "$tap_out"
-        echo "not ok $tap_n - $2"
+        echo "not ok $tap_n - $name"
     fi
 }
 

@@ -23,7 +23,7 @@ FATAL(fatal, bug)
 
 FATAL(fatal, null_dereference)
 {
-    int *volatile nothing = NULL;
+    volatile int *volatile nothing = NULL;
 
     *nothing = 1;
 }
