@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
-#include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/console.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
@@ -182,7 +182,7 @@ void console_init(void)
         return;
     }
 
-    ring = boot_map_ptr(m2p_lookup(mfn));
+    ring = linear_ptr(m2p_lookup(mfn));
     if (ring == NULL)
         panic("console: its ring, mfn %#lx, is not mapped", mfn_x(mfn));
     port = si->console.domU.evtchn;

@@ -48,8 +48,7 @@ void features_init(void)
     if (hypercall_xen_version(XENVER_changeset, identity.changeset) != 0)
         identity.changeset[0] = '\0';
     if (hypercall_xen_version(XENVER_compile_info, &compile) == 0)
-        strlcpy(identity.compiler, compile.compiler,
-                sizeof(identity.compiler));
+        strlcpy(identity.compiler, compile.compiler, sizeof(identity.compiler));
 
     for (unsigned int i = 0; i < XEN_FEATURES / 32; i++) {
         struct xen_feature_info info = { .submap_idx = i };

@@ -21,16 +21,16 @@ void __noreturn kernel_main(const struct start_info *si);
 
 void kernel_main(const struct start_info *si)
 {
-    stack_init();         /* backtraces, and the overflow check */
-    start_info_take(si);  /* nothing is believed before its magic */
-    trap_init();          /* from here on a fault says what it was */
-    shared_info_init();   /* needs no page tables of ours */
+    stack_init();        /* backtraces, and the overflow check */
+    start_info_take(si); /* nothing is believed before its magic */
+    trap_init();         /* from here on a fault says what it was */
+    shared_info_init();  /* needs no page tables of ours */
     time_init();
-    boot_map_init();      /* walk and check what the builder made */
-    protect_init();       /* W^X */
-    console_init();       /* from here on a domU is heard */
+    boot_map_init(); /* walk and check what the builder made */
+    protect_init();  /* W^X */
+    console_init();  /* from here on a domU is heard */
     features_init();
-    options_init();       /* the command line; may complain */
+    options_init(); /* the command line; may complain */
     boot_report();
 
     shutdown_exit(main(options()->argc, options_argv()));

@@ -72,7 +72,7 @@ enum log_level printk_set_level(enum log_level level)
 void vprintk(enum log_level level, const char *fmt, va_list ap)
 {
     static const char *const marks[] = {
-        [LOG_EMERG] = "", [LOG_ERR] = "error: ", [LOG_WARN] = "warning: ",
+        [LOG_EMERG] = "", [LOG_ERR] = "error: ",   [LOG_WARN] = "warning: ",
         [LOG_INFO] = "",  [LOG_DEBUG] = "debug: ",
     };
     struct line line;

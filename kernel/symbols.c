@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
-#include <plinth/boot_map.h>
+#include <plinth/linear.h>
 #include <plinth/symbols.h>
 
 /* Made by tools/symbols.awk; ascending; offsets count from _text. */

@@ -2,6 +2,7 @@
 #include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
@@ -39,21 +40,16 @@ static bool p2m_is_outside(const struct explorer *e)
     return e->p2m_end > e->p2m_start;
 }
 
-static uint64_t linear_pfn(uintptr_t va)
-{
-    return (va - VIRT_BASE) >> PAGE_SHIFT;
-}
-
 static uintptr_t next_linear(const struct boot_map *map)
 {
-    return VIRT_BASE + map->nr_linear * PAGE_SIZE;
+    return linear_va(_pfn(map->nr_linear));
 }
 
 /* A table page of the region must be mapped, at its place, read-only. */
 static int check_readonly(const struct explorer *e, pfn_t pfn, mfn_t mfn,
                           unsigned int level)
 {
-    const vaddr_t va = _vaddr(VIRT_BASE + pfn_x(pfn) * PAGE_SIZE);
+    const vaddr_t va = _vaddr(linear_va(pfn));
     struct walk w;
 
     if (!walk_address(va, &w) || !mfn_eq(pte_mfn(w.entry[1]), mfn))
@@ -98,9 +94,8 @@ static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
     if (p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end) {
         map->large_leaves += level > 1;
         if (pfn_x(pfn) < e->p2m_start || pfn_x(pfn) >= e->p2m_end)
-            return CONTRADICTION(
-                e, "P2M page at %#lx, mfn %#lx, has pfn %#lx", va, mfn_x(mfn),
-                pfn_x(pfn));
+            return CONTRADICTION(e, "P2M page at %#lx, mfn %#lx, has pfn %#lx",
+                                 va, mfn_x(mfn), pfn_x(pfn));
         return 0;
     }
 
@@ -155,10 +150,10 @@ static void add_region(struct boot_map *map, const char *what, pfn_t start,
 static void add_linear(struct boot_map *map, const char *what, uintptr_t start,
                        uintptr_t end)
 {
-    const uint64_t first = linear_pfn(start);
+    const pfn_t first = linear_pfn(start);
 
-    add_region(map, what, _pfn(first),
-               linear_pfn(end + PAGE_SIZE - 1) - first);
+    add_region(map, what, first,
+               pfn_x(linear_pfn(end + PAGE_SIZE - 1)) - pfn_x(first));
 }
 
 static void add_image(struct boot_map *map)
@@ -234,13 +229,14 @@ static void note_rights(const struct explorer *e)
         struct walk w;
 
         if (pfn_x(r->start) < map->nr_linear) {
-            r->va = _vaddr(VIRT_BASE + pfn_x(r->start) * PAGE_SIZE);
+            r->va = _vaddr(linear_va(r->start));
             r->nr_mapped = r->nr_pages;
         } else if (pfn_x(r->start) == e->p2m_start) {
             /* Its own tables are among its pages, and mapped nowhere. */
             r->va = _vaddr(e->si->mfn_list);
-            r->nr_mapped = ALIGN_UP(e->si->nr_pages * sizeof(uint64_t),
-                                    PAGE_SIZE) / PAGE_SIZE;
+            r->nr_mapped =
+                ALIGN_UP(e->si->nr_pages * sizeof(uint64_t), PAGE_SIZE) /
+                PAGE_SIZE;
         } else {
             continue;
         }
@@ -279,8 +275,8 @@ int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
     struct explorer e = {
         .si = si,
         .map = map,
-        .pt_start = linear_pfn(si->pt_base),
-        .pt_end = linear_pfn(si->pt_base) + si->nr_pt_frames,
+        .pt_start = pfn_x(linear_pfn(si->pt_base)),
+        .pt_end = pfn_x(linear_pfn(si->pt_base)) + si->nr_pt_frames,
         .p2m_start = si->first_p2m_pfn,
         .p2m_end = si->first_p2m_pfn + si->nr_p2m_frames,
         .p2m_va_end = si->mfn_list + si->nr_pages * sizeof(uint64_t),
@@ -325,10 +321,10 @@ void boot_map_init(void)
      * All up to the end of the tables is mapped, or the builder could not
      * have put them there; that much the walk itself reads through.
      */
-    walk_set_linear(linear_pfn(si->pt_base) + si->nr_pt_frames);
+    linear_set_size(pfn_x(linear_pfn(si->pt_base)) + si->nr_pt_frames);
     if (boot_map_make(si, &the_map, why, sizeof(why)) != 0)
         panic("the builder's page tables: %s", why);
-    walk_set_linear(the_map.nr_linear);
+    linear_set_size(the_map.nr_linear);
 }
 
 /* The rights all pages of @r have now, or "mix". */

@@ -14,8 +14,8 @@ int fixmap_set(enum fixmap_slot slot, mfn_t mfn, uint64_t flags)
 
 void fixmap_clear(enum fixmap_slot slot)
 {
-    const int rc = hypercall_update_va_mapping(fixmap_va(slot), (pte_t){ 0 },
-                                               UVMF_INVLPG);
+    const int rc =
+        hypercall_update_va_mapping(fixmap_va(slot), (pte_t){ 0 }, UVMF_INVLPG);
 
     /* Taking a mapping away needs nothing that could be missing. */
     if (rc != 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/compiler.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
+#include <plinth/linear.h>
 #include <plinth/protect.h>
 #include <plinth/stack.h>
 #include <plinth/start_info.h>
@@ -59,8 +59,7 @@ static void set_readonly(const char *start, const char *end)
 
 void protect_init(void)
 {
-    const uintptr_t linear_end =
-        VIRT_BASE + boot_map()->nr_linear * PAGE_SIZE;
+    const uintptr_t linear_end = linear_va(_pfn(linear_size()));
     const uintptr_t p2m = start_info()->mfn_list;
     int rc;
 

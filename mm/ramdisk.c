@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/ramdisk.h>
 #include <plinth/start_info.h>
@@ -18,8 +18,7 @@ struct ramdisk ramdisk(void)
     return (struct ramdisk){
         .size = si->mod_len,
         .rounded = by_pfn && !is_dom0(),
-        .start = by_pfn ? _pfn(si->mod_start)
-                        : _pfn((si->mod_start - VIRT_BASE) >> PAGE_SHIFT),
+        .start = by_pfn ? _pfn(si->mod_start) : linear_pfn(si->mod_start),
     };
 }
 
@@ -36,7 +35,7 @@ int ramdisk_read(size_t offset, void *buf, size_t len)
         const size_t in_page = offset % PAGE_SIZE;
         const size_t n = MIN(len, PAGE_SIZE - in_page);
         const pfn_t pfn = pfn_add(r.start, offset / PAGE_SIZE);
-        const uint8_t *from = boot_map_ptr(pfn);
+        const uint8_t *from = linear_ptr(pfn);
 
         if (from == NULL) {
             const int rc = fixmap_set(FIX_WINDOW, p2m_lookup(pfn), 0);

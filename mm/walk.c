@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
-#include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/trap.h>
 #include <plinth/walk.h>
 
-/* Pages the bootstrap region is known to map; grows while it is explored. */
-static uint64_t nr_linear;
-
 /* What each level's window shows. */
 static mfn_t window[PT_LEVELS + 1];
-
-void walk_set_linear(uint64_t nr_pages)
-{
-    nr_linear = nr_pages;
-}
-
-void *boot_map_ptr(pfn_t pfn)
-{
-    return pfn_x(pfn) < nr_linear ? (void *)(VIRT_BASE + pfn_x(pfn) * PAGE_SIZE)
-                                  : NULL;
-}
 
 /* A place where the table of @level at @mfn can be read; NULL when none. */
 static const uint64_t *table_ptr(mfn_t mfn, unsigned int level)
 {
     const enum fixmap_slot slot = FIX_WALK + level - 1;
-    const void *p = boot_map_ptr(m2p_lookup(mfn));
+    const void *p = linear_ptr(m2p_lookup(mfn));
 
     if (p != NULL)
         return p;

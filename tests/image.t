@@ -73,6 +73,27 @@ said 'LOADER=generic'
 expect 0 "sections of the legacy image" readelf -SW "$BUILD/selftest-legacy.elf"
 unsaid 'note\.xen'
 
+# Includes point one way: no header includes itself by way of others.
+cycles() {
+    perl -e '
+        my (%edges, %state);
+        for my $file (@ARGV) {
+            open my $f, "<", $file or die $file;
+            my ($name) = $file =~ m{include/(.*)};
+            m{^#include <((?:plinth|arch)/\S+)>} and push @{$edges{$name}}, $1 while <$f>;
+        }
+        sub visit {
+            my ($name, @path) = @_;
+            die join(" -> ", @path, $name), "\n" if ($state{$name} // "") eq "open";
+            return if $state{$name};
+            $state{$name} = "open";
+            visit($_, @path, $name) for @{$edges{$name} // []};
+            $state{$name} = "done";
+        }
+        visit($_) for sort keys %edges' include/plinth/*.h arch/x86/include/arch/*.h
+}
+check "no include cycles" cycles
+
 # No vector registers in the kernel; tests may use them in their own assembly.
 check "no SSE in kernel code" bash -c "
     for o in $(find "$BUILD/kernel" "$BUILD/mm" "$BUILD/lib" "$BUILD/drivers" -name '*.o' | tr '\n' ' '); do

@@ -16,7 +16,12 @@ extern const struct ledger *const __stop_plinth_ledger[];
 #define LEDGER_MAX 16
 #define NAME_MAX   80
 
-enum verdict { SUCCESS = 0, SKIPPED = 3, ERROR = 4, FAILURE = 5 };
+enum verdict {
+    SUCCESS = 0,
+    SKIPPED = 3,
+    ERROR = 4,
+    FAILURE = 5
+};
 
 static int nr_args;
 static char **args;
@@ -125,8 +130,8 @@ static bool all_choose(const char *list, char *bad, size_t size)
 /*
  * Results.
  */
-static void __printf(3, 0) diagnose(const char *file, int line,
-                                    const char *fmt, va_list ap)
+static void __printf(3, 0)
+    diagnose(const char *file, int line, const char *fmt, va_list ap)
 {
     char text[160];
 

@@ -4,6 +4,7 @@
 #include <plinth/errno.h>
 #include <plinth/features.h>
 #include <plinth/hypercall.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/parse.h>
 #include <plinth/ramdisk.h>
@@ -250,12 +251,38 @@ TEST(p2m, frames_of_others_are_not_ours)
     EXPECT(pfn_eq(m2p_lookup(_mfn(MACH2PHYS_NR_ENTRIES)), INVALID_PFN));
 }
 
+/*
+ * The M2P names a pfn for the frames of other domains as well, often one that
+ * we have too.  Of all the machine's frames just those are ours that our own
+ * P2M agrees to.
+ */
+TEST(p2m, foreign_frames_with_a_pfn_of_ours_are_not_ours)
+{
+    const uint64_t max = hypercall_memory_op(XENMEM_maximum_ram_page, NULL);
+    uint64_t ours = 0, foreign = 0;
+
+    for (uint64_t n = 0; n < MIN(max, 1ul << 19); n++) {
+        const mfn_t mfn = _mfn(n);
+        const pfn_t pfn = m2p_lookup(mfn);
+
+        if (pfn_eq(pfn, INVALID_PFN)) {
+            foreign += pfn_x(m2p_raw(mfn)) < p2m_size();
+            continue;
+        }
+        ours++;
+        REQUIRE(mfn_eq(p2m_lookup(pfn), mfn));
+    }
+    EXPECT(ours <= p2m_size());
+    if (foreign == 0)
+        SKIP("no other domain has memory here");
+    EXPECT(ours > 0 || max > 1ul << 19);
+}
+
 /* The M2P spans 256 GiB of addresses; its far end has no memory behind it. */
 TEST(p2m, a_hole_in_the_m2p_is_survived)
 {
     EXPECT(pfn_eq(m2p_raw(_mfn(MACH2PHYS_NR_ENTRIES - 1)), INVALID_PFN));
-    EXPECT_FAULT(TRAP_PF,
-                 *(const volatile uint64_t *)(MACH2PHYS_VIRT_END - 8));
+    EXPECT_FAULT(TRAP_PF, *(const volatile uint64_t *)(MACH2PHYS_VIRT_END - 8));
 }
 
 /*

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* W^X, page 0, and page tables: each right that is not there, tried. */
 #include <arch/cpu.h>
-#include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
@@ -78,7 +78,7 @@ static int try_table(void *ctx, unsigned int level, mfn_t mfn,
                      vaddr_t va __unused)
 {
     struct tables *t = ctx;
-    const uint8_t *table = boot_map_ptr(m2p_lookup(mfn));
+    const uint8_t *table = linear_ptr(m2p_lookup(mfn));
 
     if (table == NULL)
         return 0;
@@ -106,7 +106,7 @@ static volatile uint64_t *l1_entry(vaddr_t va)
 
     if (!walk_address(va, &w))
         return NULL;
-    table = boot_map_ptr(m2p_lookup(w.table[1]));
+    table = linear_ptr(m2p_lookup(w.table[1]));
     return table ? &table[pt_index(va, 1)] : NULL;
 }
 
@@ -193,10 +193,7 @@ TEST(protection, shared_info_cannot_be_executed)
 
 TEST(protection, padding_cannot_be_executed)
 {
-    const uintptr_t last =
-        VIRT_BASE + (boot_map()->nr_linear - 1) * PAGE_SIZE;
-
-    expect_no_execute(run_, (const void *)last);
+    expect_no_execute(run_, linear_ptr(_pfn(linear_size() - 1)));
 }
 
 TEST(protection, page_0_is_not_there)

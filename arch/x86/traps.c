@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/asm.h>
 #include <arch/cpu.h>
-#include <plinth/backtrace.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
-#include <plinth/printk.h>
 #include <plinth/shared_info.h>
-#include <plinth/stack.h>
 #include <plinth/trap.h>
-#include <plinth/walk.h>
 
 /* In entry.S. */
 void trap_entry_de(void);
@@ -44,40 +40,33 @@ int trap_catch_arm(struct trap_catch *c);
 
 #define VECTOR_UPCALL 0x100 /* as in entry.S */
 
-/* May be raised by `int n`; 3 and 4 by their own instructions from anywhere. */
-#define DPL0 0
-#define DPL3 3
-
-#define KERNEL_CS FLAT_KERNEL_CS
-
 /* clang-format off */
 static const struct {
     const char *name;
     void (*entry)(void);
-    uint8_t dpl;
 } vectors[] = {
-    [0]  = { "divide error (#DE)",              trap_entry_de,  DPL0 },
-    [1]  = { "debug (#DB)",                     trap_entry_db,  DPL0 },
-    [2]  = { "NMI",                             trap_entry_nmi, DPL0 },
-    [3]  = { "breakpoint (#BP)",                trap_entry_bp,  DPL3 },
-    [4]  = { "overflow (#OF)",                  trap_entry_of,  DPL3 },
-    [5]  = { "bound range (#BR)",               trap_entry_br,  DPL0 },
-    [6]  = { "invalid opcode (#UD)",            trap_entry_ud,  DPL0 },
-    [7]  = { "device not available (#NM)",      trap_entry_nm,  DPL0 },
-    [8]  = { "double fault (#DF)",              trap_entry_df,  DPL0 },
-    [9]  = { "coprocessor segment overrun",     trap_entry_cso, DPL0 },
-    [10] = { "invalid TSS (#TS)",               trap_entry_ts,  DPL0 },
-    [11] = { "segment not present (#NP)",       trap_entry_np,  DPL0 },
-    [12] = { "stack fault (#SS)",               trap_entry_ss,  DPL0 },
-    [13] = { "general protection (#GP)",        trap_entry_gp,  DPL0 },
-    [14] = { "page fault (#PF)",                trap_entry_pf,  DPL0 },
-    [15] = { "spurious interrupt",              trap_entry_spv, DPL0 },
-    [16] = { "x87 error (#MF)",                 trap_entry_mf,  DPL0 },
-    [17] = { "alignment check (#AC)",           trap_entry_ac,  DPL0 },
-    [18] = { "machine check (#MC)",             trap_entry_mc,  DPL0 },
-    [19] = { "SIMD error (#XM)",                trap_entry_xm,  DPL0 },
-    [20] = { "virtualization exception (#VE)",  trap_entry_ve,  DPL0 },
-    [21] = { "control protection (#CP)",        trap_entry_cp,  DPL0 },
+    [0]  = { "divide error (#DE)",              trap_entry_de },
+    [1]  = { "debug (#DB)",                     trap_entry_db },
+    [2]  = { "NMI",                             trap_entry_nmi },
+    [3]  = { "breakpoint (#BP)",                trap_entry_bp },
+    [4]  = { "overflow (#OF)",                  trap_entry_of },
+    [5]  = { "bound range (#BR)",               trap_entry_br },
+    [6]  = { "invalid opcode (#UD)",            trap_entry_ud },
+    [7]  = { "device not available (#NM)",      trap_entry_nm },
+    [8]  = { "double fault (#DF)",              trap_entry_df },
+    [9]  = { "coprocessor segment overrun",     trap_entry_cso },
+    [10] = { "invalid TSS (#TS)",               trap_entry_ts },
+    [11] = { "segment not present (#NP)",       trap_entry_np },
+    [12] = { "stack fault (#SS)",               trap_entry_ss },
+    [13] = { "general protection (#GP)",        trap_entry_gp },
+    [14] = { "page fault (#PF)",                trap_entry_pf },
+    [15] = { "spurious interrupt",              trap_entry_spv },
+    [16] = { "x87 error (#MF)",                 trap_entry_mf },
+    [17] = { "alignment check (#AC)",           trap_entry_ac },
+    [18] = { "machine check (#MC)",             trap_entry_mc },
+    [19] = { "SIMD error (#XM)",                trap_entry_xm },
+    [20] = { "virtualization exception (#VE)",  trap_entry_ve },
+    [21] = { "control protection (#CP)",        trap_entry_cp },
 };
 /* clang-format on */
 
@@ -113,11 +102,11 @@ void trap_init(void)
     struct trap_info table[ARRAY_SIZE(vectors) + 1] = { 0 };
     int rc;
 
+    /* Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same. */
     for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
         table[i] = (struct trap_info){
             .vector = i,
-            .flags = vectors[i].dpl,
-            .cs = KERNEL_CS,
+            .cs = FLAT_KERNEL_CS,
             .address = (unsigned long)vectors[i].entry,
         };
 
@@ -246,99 +235,9 @@ static bool caught(struct regs *regs, uint64_t address)
     return true;
 }
 
-static void print_error_code(const struct regs *regs)
-{
-    const uint32_t e = regs->error;
-
-    switch (regs->vector) {
-    case TRAP_PF:
-        pr_emerg("  error code %#x: %s, %s, from %s mode%s", e,
-                 e & PF_FETCH   ? "instruction fetch"
-                 : e & PF_WRITE ? "write"
-                                : "read",
-                 e & PF_PRESENT ? "page present but not so permitted"
-                                : "page not present",
-                 e & PF_USER ? "user" : "kernel",
-                 e & PF_RSVD ? ", reserved bit set" : "");
-        break;
-    case TRAP_TS:
-    case TRAP_NP:
-    case TRAP_SS:
-    case TRAP_GP:
-        if (e == 0)
-            pr_emerg("  error code 0: no selector involved");
-        else
-            pr_emerg("  error code %#x: %s entry %u%s", e,
-                     e & 2   ? "IDT"
-                     : e & 4 ? "LDT"
-                             : "GDT",
-                     e >> 3, e & 1 ? ", external" : "");
-        break;
-    case TRAP_DF:
-    case TRAP_AC:
-    case TRAP_CP:
-        pr_emerg("  error code %#x", e);
-        break;
-    default:
-        break;
-    }
-}
-
-static void print_regs(const struct regs *r)
-{
-    pr_emerg("  rip %016lx  cs %04x  rflags %08lx  upcall mask %u", r->rip,
-             r->cs & 0xffff, r->rflags, r->saved_upcall_mask & 0xff);
-    pr_emerg("  rsp %016lx  ss %04lx  cr3 %016lx", r->rsp, r->ss & 0xffff,
-             read_cr3());
-    pr_emerg("  rax %016lx  rbx %016lx  rcx %016lx", r->rax, r->rbx, r->rcx);
-    pr_emerg("  rdx %016lx  rsi %016lx  rdi %016lx", r->rdx, r->rsi, r->rdi);
-    pr_emerg("  rbp %016lx  r8  %016lx  r9  %016lx", r->rbp, r->r8, r->r9);
-    pr_emerg("  r10 %016lx  r11 %016lx  r12 %016lx", r->r10, r->r11, r->r12);
-    pr_emerg("  r13 %016lx  r14 %016lx  r15 %016lx", r->r13, r->r14, r->r15);
-}
-
-/* Page-table walk of a faulting address, one line a level. */
-static void print_walk(uint64_t address)
-{
-    struct walk w;
-    int level;
-
-    walk_address(_vaddr(address), &w);
-    pr_emerg("  page tables of %016lx:", address);
-    for (level = PT_LEVELS; level >= (int)w.last; level--) {
-        const pte_t pte = w.entry[level];
-
-        pr_emerg("    L%d[%3u] = %016lx %s", level,
-                 pt_index(_vaddr(address), level), pte.raw,
-                 !pte_present(pte)     ? "not present"
-                 : pte.raw & PTE_NX ? (pte.raw & PTE_RW ? "RW-" : "R--")
-                                    : (pte.raw & PTE_RW ? "RWX" : "R-X"));
-    }
-    if (w.unreadable)
-        pr_emerg("    (the next table cannot be read)");
-}
-
-static void __noreturn unexpected(struct regs *regs, uint64_t address)
-{
-    pr_emerg("Unexpected trap: vector %lu, %s", regs->vector,
-             trap_name(regs->vector));
-    print_error_code(regs);
-    print_regs(regs);
-    if (regs->vector == TRAP_PF)
-        print_walk(address);
-
-    backtrace_from(regs->rip, regs->rbp);
-    if (regs->vector == TRAP_PF)
-        panic_quiet("unexpected %s at %p on 0x%lx", trap_name(regs->vector),
-                    (void *)regs->rip, address);
-    panic_quiet("unexpected %s at %p", trap_name(regs->vector),
-                (void *)regs->rip);
-}
-
 void trap_dispatch(struct regs *regs)
 {
-    const uint64_t address =
-        regs->vector == TRAP_PF ? shared_info_cr2() : 0;
+    const uint64_t address = regs->vector == TRAP_PF ? shared_info_cr2() : 0;
     const bool from_kernel = (regs->cs & 3) == 0;
 
     if (regs->vector == VECTOR_UPCALL)
@@ -347,12 +246,11 @@ void trap_dispatch(struct regs *regs)
     if (from_kernel && fixed_up(regs))
         return;
 
-    if (handlers[regs->vector] != NULL &&
-        handlers[regs->vector](regs, address))
+    if (handlers[regs->vector] != NULL && handlers[regs->vector](regs, address))
         return;
 
     if (from_kernel && caught(regs, address))
         return;
 
-    unexpected(regs, address);
+    trap_report(regs, address);
 }

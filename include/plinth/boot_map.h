@@ -22,28 +22,22 @@
 #include <plinth/pte.h>
 #include <xen/xen.h>
 
-/* From linker.ld. */
-extern const char _text[], _etext[], _rodata[], _erodata[], _data[], _edata[],
-    _bss[], _ebss[], _end[];
-
-#define VIRT_BASE ((uintptr_t)_text)
-
 #define BOOT_REGIONS 24
 
 struct boot_region {
     const char *what;
     pfn_t start;
     uint64_t nr_pages;
-    vaddr_t va;          /* where it is mapped ... */
-    uint64_t nr_mapped;  /* ... and how many of its pages: all, some or none */
-    char given[4];       /* rights the builder gave: "RWX" */
+    vaddr_t va;         /* where it is mapped ... */
+    uint64_t nr_mapped; /* ... and how many of its pages: all, some or none */
+    char given[4];      /* rights the builder gave: "RWX" */
 };
 
 struct boot_map {
-    uint64_t nr_linear;               /* pages of the bootstrap region */
-    unsigned int tables;              /* table pages in there */
-    unsigned int tables_outside;      /* those of the P2M, unmapped */
-    uint64_t leaves, large_leaves;    /* present leaves; of 2 MiB or 1 GiB */
+    uint64_t nr_linear;            /* pages of the bootstrap region */
+    unsigned int tables;           /* table pages in there */
+    unsigned int tables_outside;   /* those of the P2M, unmapped */
+    uint64_t leaves, large_leaves; /* present leaves; of 2 MiB or 1 GiB */
     unsigned int nr_regions;
     struct boot_region regions[BOOT_REGIONS]; /* ascending by pfn */
 };
@@ -59,9 +53,6 @@ int __must_check boot_map_make(const struct start_info *si,
 void boot_map_init(void);
 
 const struct boot_map *boot_map(void);
-
-/* Where the bootstrap region maps @pfn, or NULL when it does not. */
-void *boot_map_ptr(pfn_t pfn);
 
 /* Print the table of regions with their rights then and now. */
 void boot_map_print(void);

@@ -44,11 +44,10 @@
         ret_;                                                                  \
     })
 
-#define HYPERCALL_ARGS_1(a)       HYPERCALL_ARGS_5(a, 0, 0, 0, 0)
-#define HYPERCALL_ARGS_2(a, b)    HYPERCALL_ARGS_5(a, b, 0, 0, 0)
-#define HYPERCALL_ARGS_3(a, b, c) HYPERCALL_ARGS_5(a, b, c, 0, 0)
-#define HYPERCALL_ARGS_4(a, b, c, d)                                           \
-    HYPERCALL_ARGS_5(a, b, c, d, 0)
+#define HYPERCALL_ARGS_1(a)          HYPERCALL_ARGS_5(a, 0, 0, 0, 0)
+#define HYPERCALL_ARGS_2(a, b)       HYPERCALL_ARGS_5(a, b, 0, 0, 0)
+#define HYPERCALL_ARGS_3(a, b, c)    HYPERCALL_ARGS_5(a, b, c, 0, 0)
+#define HYPERCALL_ARGS_4(a, b, c, d) HYPERCALL_ARGS_5(a, b, c, d, 0)
 #define HYPERCALL_ARGS_5(a, b, c, d, e)                                        \
     (rdi_ = (long)(a), rsi_ = (long)(b), rdx_ = (long)(c), r10_ = (long)(d),   \
      r8_ = (long)(e))

@@ -19,7 +19,13 @@
 
 #include <plinth/compiler.h>
 
-enum log_level { LOG_EMERG, LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+    LOG_EMERG,
+    LOG_ERR,
+    LOG_WARN,
+    LOG_INFO,
+    LOG_DEBUG
+};
 
 void __printf(2, 3) printk(enum log_level level, const char *fmt, ...);
 void __printf(2, 0) vprintk(enum log_level level, const char *fmt, va_list ap);

@@ -22,7 +22,7 @@
 #define STACK_RESERVE 2048u
 
 struct stack {
-    const char *name;    /* "boot", or a thread's */
+    const char *name;     /* "boot", or a thread's */
     uintptr_t start, end; /* the usable bytes, [start, end) */
     struct stack *next;
 };

@@ -125,8 +125,8 @@ struct ledger {
 
 #define LEDGER(name, fn)                                                       \
     static const struct ledger ledger_##name = { #name, fn };                  \
-    static const struct ledger *const ledger_ref_##name                        \
-        __section("plinth_ledger") __used = &ledger_##name
+    static const struct ledger *const ledger_ref_##name __section(             \
+        "plinth_ledger") __used = &ledger_##name
 
 /*
  * Run what the options ask for, print KTAP and the verdict.  Returns the exit

@@ -114,5 +114,8 @@ void trap_catch_end(struct trap_catch *c);
 int __must_check probe_read(const volatile void *p, uint64_t *value);
 int __must_check probe_write(volatile void *p, uint64_t value);
 
+/* Say all there is to say of an unexpected trap, and panic. */
+void __noreturn __cold trap_report(const struct regs *regs, uint64_t address);
+
 /* "page fault (#PF)" for 14. */
 const char *trap_name(unsigned int vector);

@@ -19,8 +19,8 @@
 struct walk {
     mfn_t table[PT_LEVELS + 1]; /* by level; [0] unused */
     pte_t entry[PT_LEVELS + 1];
-    unsigned int last;          /* the level where the path ended */
-    bool unreadable;            /* a table on the path could not be read */
+    unsigned int last; /* the level where the path ended */
+    bool unreadable;   /* a table on the path could not be read */
 };
 
 /* Walk the current tables to @va.  True when a present leaf was found. */
@@ -53,6 +53,3 @@ uint64_t walk_rights(const struct walk *w);
 
 /* "RWX" and the like; "---" when no present leaf is at the path's end. */
 const char *walk_rights_name(const struct walk *w);
-
-/* Pages readable at their bootstrap address; boot_map.c says how many. */
-void walk_set_linear(uint64_t nr_pages);

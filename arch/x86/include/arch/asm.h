@@ -8,9 +8,9 @@
     .globl name;                                                               \
     .type name, @function;                                                     \
     .balign 16;                                                                \
-    name:
+name:
 
-#define END_FUNCTION(name) .size name, . - name
+#define END_FUNCTION(name) .size name, .- name
 
 #else
 
