@@ -67,6 +67,9 @@ NOTE XEN_ELFNOTE_SUSPEND_CANCEL,     .quad,  1
 FUNCTION(_start)
     cld
     mov     %rsi, %rbx
+    rdtsc
+    shl     $32, %rdx
+    lea     (%rax, %rdx), %r12
 
     lea     _bss(%rip), %rdi
     lea     _ebss(%rip), %rcx
@@ -74,6 +77,7 @@ FUNCTION(_start)
     shr     $3, %rcx
     xor     %eax, %eax
     rep stosq
+    mov     %r12, boot_tsc(%rip)
 
     lea     boot_stack_end(%rip), %rsp
     xor     %ebp, %ebp          /* the backtrace ends here */

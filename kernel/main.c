@@ -3,6 +3,7 @@
  * The boot, in order.  xen-head.S comes here on the boot stack with the BSS
  * cleared, events masked, and everything mapped writable and executable.
  */
+#include <arch/cpu.h>
 #include <plinth/app.h>
 #include <plinth/boot_map.h>
 #include <plinth/boot_report.h>
@@ -19,6 +20,14 @@
 
 void __noreturn kernel_main(const struct start_info *si);
 
+uint64_t boot_tsc;        /* at the entry point, by xen-head.S */
+static uint64_t cost_tsc; /* from there to all being up */
+
+uint64_t boot_cost(void)
+{
+    return cost_tsc;
+}
+
 void kernel_main(const struct start_info *si)
 {
     stack_init();        /* backtraces, and the overflow check */
@@ -31,6 +40,7 @@ void kernel_main(const struct start_info *si)
     console_init();  /* from here on a domU is heard */
     features_init();
     options_init(); /* the command line; may complain */
+    cost_tsc = rdtsc() - boot_tsc;
     boot_report();
 
     shutdown_exit(main(options()->argc, options_argv()));

@@ -93,7 +93,8 @@ static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
 
     if (p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end) {
         map->large_leaves += level > 1;
-        if (pfn_x(pfn) < e->p2m_start || pfn_x(pfn) >= e->p2m_end)
+        if (pfn_x(pfn) < e->p2m_start ||
+            pfn_x(pfn) + pt_pages(level) > e->p2m_end)
             return CONTRADICTION(e, "P2M page at %#lx, mfn %#lx, has pfn %#lx",
                                  va, mfn_x(mfn), pfn_x(pfn));
         return 0;

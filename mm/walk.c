@@ -10,30 +10,27 @@
 /* What each level's window shows. */
 static mfn_t window[PT_LEVELS + 1];
 
-/* A place where the table of @level at @mfn can be read; NULL when none. */
-static const uint64_t *table_ptr(mfn_t mfn, unsigned int level)
+/*
+ * A place where the table of @level at @mfn can be read; NULL when there is
+ * none.  Good until a walk comes to another table of that level.
+ */
+static const volatile uint64_t *table_ptr(mfn_t mfn, unsigned int level)
 {
     const enum fixmap_slot slot = FIX_WALK + level - 1;
-    const void *p = linear_ptr(m2p_lookup(mfn));
+    const volatile uint64_t *table = linear_ptr(m2p_lookup(mfn));
+    uint64_t first;
 
-    if (p != NULL)
-        return p;
-
-    /* 0 is no frame of a guest's, and what an empty window holds. */
-    if (!mfn_eq(window[level], mfn)) {
-        if (fixmap_set(slot, mfn, 0) != 0)
-            return NULL;
-        window[level] = mfn;
+    if (table == NULL) {
+        table = fixmap_ptr(slot);
+        /* 0 is no frame of a guest's, and what an empty window holds. */
+        if (!mfn_eq(window[level], mfn)) {
+            if (fixmap_set(slot, mfn, 0) != 0)
+                return NULL;
+            window[level] = mfn;
+        }
     }
-    return fixmap_ptr(slot);
-}
-
-static bool table_read(mfn_t mfn, unsigned int level, unsigned int index,
-                       pte_t *pte)
-{
-    const uint64_t *table = table_ptr(mfn, level);
-
-    return table != NULL && probe_read(&table[index], &pte->raw) == 0;
+    /* Mapped, by all we know; but what we know may come from start_info. */
+    return probe_read(table, &first) == 0 ? table : NULL;
 }
 
 static bool is_leaf(pte_t pte, unsigned int level)
@@ -48,12 +45,14 @@ bool walk_address(vaddr_t va, struct walk *w)
     *w = (struct walk){ .last = PT_LEVELS };
 
     for (unsigned int level = PT_LEVELS; level > 0; level--) {
+        const volatile uint64_t *table = table_ptr(mfn, level);
         pte_t *pte = &w->entry[level];
 
-        if (!table_read(mfn, level, pt_index(va, level), pte)) {
+        if (table == NULL) {
             w->unreadable = true;
             return false;
         }
+        pte->raw = table[pt_index(va, level)];
         w->table[level] = mfn;
         w->last = level;
         if (!pte_present(*pte))
@@ -79,18 +78,23 @@ static uint64_t rights_through(uint64_t rights, pte_t pte)
 static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
                       uint64_t rights, const struct walk_visitor *v)
 {
+    const volatile uint64_t *table;
     int rc = v->table ? v->table(v->ctx, level, mfn, base) : 0;
+
+    if (rc != 0)
+        return rc;
+    table = table_ptr(mfn, level);
+    if (table == NULL)
+        return -EFAULT;
 
     for (unsigned int i = 0; i < PT_ENTRIES && rc == 0; i++) {
         uint64_t va = vaddr_x(base) | (uint64_t)i << pt_shift(level);
+        const pte_t pte = { table[i] };
         uint64_t here;
-        pte_t pte;
 
-        if (level == PT_LEVELS && i >= L4_XEN_FIRST && i <= L4_XEN_LAST)
-            continue;
-        if (!table_read(mfn, level, i, &pte))
-            return -EFAULT;
         if (!pte_present(pte))
+            continue;
+        if (level == PT_LEVELS && i >= L4_XEN_FIRST && i <= L4_XEN_LAST)
             continue;
 
         /* Canonical: bit 47 spreads upward. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <plinth/boot_report.h>
 #include <plinth/bug.h>
 #include <plinth/glob.h>
 #include <plinth/parse.h>
@@ -302,7 +303,8 @@ static enum verdict run_all(const char *const known[])
     if (test_option("list"))
         return list_all(list);
 
-    say("seed=%lu\n", seed);
+    say("seed=%lu\n# boot: %lu instructions, if the TSC counts such\n", seed,
+        boot_cost());
     return run_chosen(list);
 }
 

@@ -7,4 +7,12 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 void boot_report(void);
+
+/*
+ * TSC ticks from the entry point to the report.  Under an instruction-counting
+ * clock that is instructions, of guest and hypervisor together.
+ */
+uint64_t boot_cost(void);

@@ -44,6 +44,12 @@ static inline unsigned int pt_shift(unsigned int level)
     return PAGE_SHIFT + 9 * (level - 1);
 }
 
+/* The same in pages. */
+static inline uint64_t pt_pages(unsigned int level)
+{
+    return 1ull << (pt_shift(level) - PAGE_SHIFT);
+}
+
 /* Index into the table of @level for @va. */
 static inline unsigned int pt_index(vaddr_t va, unsigned int level)
 {
