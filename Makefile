@@ -73,11 +73,13 @@ fentry-1 := -pg -mfentry
 $(O)/lib/string.o: fentry-1 :=
 
 # Tests run in the order they are written in.
-order :=
-$(O)/tests/%.o: order := -fno-toplevel-reorder
+in_order := -fno-toplevel-reorder
+$(O)/tests/%.o: order = $(in_order)
 
 LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096
 LDFLAGS += --build-id=none --no-warn-rwx-segments
+
+flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLAGS)
 
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
@@ -125,9 +127,7 @@ $(O)/flags: FORCE
 	    echo "plinth: no Xen headers in $(XEN_HEADERS): apt-get install libxen-dev," \
 	         "or make XEN_HEADERS=FOLDER" >&2; exit 1; }
 	ln -sfn $(XEN_HEADERS) $(O)/include/xen
-	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(LDFLAGS)' | \
-	    cmp -s - $@ || \
-	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(LDFLAGS)' > $@
+	echo '$(flags)' | cmp -s - $@ || echo '$(flags)' >$@
 
 run: all
 	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdbool.h>
+#include <stddef.h>
 
 #include <plinth/backtrace.h>
 #include <plinth/bug.h>
@@ -23,7 +23,7 @@ static void __noreturn last_words(const char *message)
  * A panic while panicking says less each time: the second has no call trace
  * and no hook, the third no words.
  */
-static void __noreturn vpanic(bool trace, const char *fmt, va_list ap)
+static void __noreturn vpanic(const void *frame, const char *fmt, va_list ap)
 {
     char message[160];
 
@@ -36,8 +36,8 @@ static void __noreturn vpanic(bool trace, const char *fmt, va_list ap)
         pr_emerg("panic while panicking: %s", message);
         shutdown_crash();
     }
-    if (trace)
-        backtrace();
+    if (frame != NULL)
+        backtrace_callers(frame);
     last_words(message);
 }
 
@@ -46,7 +46,7 @@ void panic(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    vpanic(true, fmt, ap);
+    vpanic(__builtin_frame_address(0), fmt, ap);
 }
 
 void panic_quiet(const char *fmt, ...)
@@ -54,5 +54,5 @@ void panic_quiet(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    vpanic(false, fmt, ap);
+    vpanic(NULL, fmt, ap);
 }

@@ -39,3 +39,9 @@ uint64_t shared_info_cr2(void)
     /* Reading the register is emulated: right, but slow. */
     return mapped ? mapped->vcpu_info[0].arch.cr2 : read_cr2();
 }
+
+void shared_info_set_cr2(uint64_t address)
+{
+    if (mapped)
+        mapped->vcpu_info[0].arch.cr2 = address;
+}

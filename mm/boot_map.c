@@ -10,6 +10,7 @@
 #include <plinth/stack.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
+#include <plinth/trap.h>
 #include <plinth/walk.h>
 
 static struct boot_map the_map;
@@ -289,6 +290,8 @@ int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
         .leaf = visit_leaf,
         .ctx = &e,
     };
+    const uint64_t *p2m = (const uint64_t *)si->mfn_list;
+    uint64_t mfn;
     int rc;
 
     *map = (struct boot_map){ 0 };
@@ -296,6 +299,11 @@ int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
     if (si->pt_base < VIRT_BASE || si->pt_base % PAGE_SIZE != 0)
         return CONTRADICTION(&e, "page tables at %#lx, outside the region",
                              si->pt_base);
+
+    if (si->nr_pages == 0 || probe_read(&p2m[0], &mfn) != 0 ||
+        probe_read(&p2m[si->nr_pages - 1], &mfn) != 0)
+        return CONTRADICTION(&e, "no P2M of %lu pages at %#lx", si->nr_pages,
+                             si->mfn_list);
 
     rc = walk_all(p2m_lookup(_pfn(e.pt_start)), &visitor);
     if (rc == -EFAULT)
@@ -347,14 +355,20 @@ static void print_region(const struct boot_region *r)
 {
     const uint64_t start = pfn_x(r->start);
     char range[40] = "not mapped", now[4] = "";
+    mfn_t mfn = p2m_lookup(r->start);
 
     if (r->nr_mapped > 0) {
+        struct walk w;
+
+        /* The P2M's first frame need not be the one with its first entry. */
+        if (walk_address(r->va, &w))
+            mfn = pte_mfn(w.entry[w.last]);
         snprintf(range, sizeof(range), "%016lx-%08lx", vaddr_x(r->va),
                  (vaddr_x(r->va) + r->nr_mapped * PAGE_SIZE) & 0xffffffff);
         rights_now(r, now, sizeof(now));
     }
     say("  %-15s %-25s %6lx-%-6lx %8lx %-5s %s\n", r->what, range, start,
-        start + r->nr_pages, mfn_x(p2m_lookup(r->start)), r->given, now);
+        start + r->nr_pages, mfn_x(mfn), r->given, now);
 }
 
 void boot_map_print(void)

@@ -33,5 +33,8 @@ pfn_t m2p_lookup(mfn_t mfn)
 {
     const pfn_t pfn = m2p_raw(mfn);
 
+    /* "None" equals "none" in both tables, and says nothing. */
+    if (mfn_eq(mfn, INVALID_MFN) || pfn_eq(pfn, INVALID_PFN))
+        return INVALID_PFN;
     return mfn_eq(p2m_lookup(pfn), mfn) ? pfn : INVALID_PFN;
 }

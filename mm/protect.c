@@ -40,7 +40,8 @@ static void change(uintptr_t at, unsigned int level, uint64_t set,
     const vaddr_t va = _vaddr(at);
     struct walk w;
 
-    if (!walk_address(va, &w) && w.last > level)
+    walk_address(va, &w);
+    if (w.last > level || !pte_present(w.entry[level]))
         panic("protect: no L%u entry for %#lx", level, at);
 
     if (batch.len == ARRAY_SIZE(batch.req))
@@ -75,8 +76,12 @@ void protect_init(void)
         change(p2m, PT_LEVELS, PTE_NX, 0);
     send();
 
+    /*
+     * Of what was taken away above nothing may live on in the TLB.  Xen flushes
+     * it after a change of upper levels, but 4.14.0 does not yet.
+     */
     rc = hypercall_update_va_mapping(ptr_to_vaddr(stack_boot_guard_page()),
-                                     (pte_t){ 0 }, UVMF_INVLPG);
+                                     (pte_t){ 0 }, UVMF_TLB_FLUSH);
     if (rc != 0)
         panic("protect: the stack's guard page cannot be unmapped: %s",
               errno_name(rc));

@@ -101,6 +101,23 @@ TEST(boot, wrong_table_base_is_a_contradiction)
     EXPECT(strstr(why, "outside the region") != NULL);
 }
 
+TEST(boot, p2m_that_is_not_there_is_a_contradiction)
+{
+    char why[120] = "";
+
+    doctored = *start_info();
+    doctored.mfn_list = 0x1000;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "no P2M of") != NULL);
+
+    doctored = *start_info();
+    doctored.nr_pages = 1ul << 40;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
+              -EINVAL);
+    EXPECT(strstr(why, "no P2M of") != NULL);
+}
+
 TEST(boot, wrong_p2m_frames_are_a_contradiction)
 {
     char why[120] = "";

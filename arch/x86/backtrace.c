@@ -22,23 +22,17 @@ static void print_frame(uint64_t rip, unsigned int back)
         pr_emerg("  [<%016lx>] (no function of ours)", rip);
 }
 
-void backtrace_from(uint64_t rip, uint64_t rbp)
+/* A frame: the caller's RBP, then the return address into the caller. */
+static void print_chain(const struct stack *stack, uint64_t rbp)
 {
-    const struct stack *stack = stack_find(rbp);
-    unsigned int n = 1;
-
-    pr_emerg("Call trace%s%s%s:", stack ? ", on the stack of \"" : "",
-             stack ? stack->name : "", stack ? "\"" : "");
-    print_frame(rip, 0);
-
-    /* A frame: the caller's RBP, then the return address into the caller. */
-    while (stack != NULL && rbp % 8 == 0 && rbp >= stack->start &&
-           rbp + 16 <= stack->end) {
+    for (unsigned int n = 1; stack != NULL && rbp % 8 == 0 &&
+                             rbp >= stack->start && rbp + 16 <= stack->end;
+         n++) {
         const uint64_t *frame = (const uint64_t *)rbp;
 
         if (frame[1] == 0)
             return;
-        if (n++ == MAX_FRAMES) {
+        if (n == MAX_FRAMES) {
             pr_emerg("  ... and more");
             return;
         }
@@ -50,9 +44,27 @@ void backtrace_from(uint64_t rip, uint64_t rbp)
     }
 }
 
-void __noinline backtrace(void)
+static void print_head(const struct stack *stack)
 {
-    const uint64_t *frame = __builtin_frame_address(0);
+    if (stack != NULL)
+        pr_emerg("Call trace, on the stack of \"%s\":", stack->name);
+    else
+        pr_emerg("Call trace:");
+}
 
-    backtrace_from(frame[1], frame[0]);
+void backtrace_from(uint64_t rip, uint64_t rbp)
+{
+    const struct stack *stack = stack_find(rbp);
+
+    print_head(stack);
+    print_frame(rip, 0);
+    print_chain(stack, rbp);
+}
+
+void backtrace_callers(const void *frame)
+{
+    const struct stack *stack = stack_find((uintptr_t)frame);
+
+    print_head(stack);
+    print_chain(stack, (uintptr_t)frame);
 }

@@ -196,9 +196,22 @@ static uint64_t here(const int32_t *field)
     return (uint64_t)field + (int64_t)*field;
 }
 
+/*
+ * Faults of the instruction at RIP.  An NMI, a machine check or a debug trap
+ * only happens to arrive there, and is no answer to what was tried.
+ */
+static bool is_fault(const struct regs *regs)
+{
+    return regs->vector != TRAP_NMI && regs->vector != TRAP_MC &&
+           regs->vector != TRAP_DB;
+}
+
 static bool fixed_up(struct regs *regs)
 {
     const struct extable_entry *e;
+
+    if (!is_fault(regs))
+        return false;
 
     for (e = __start_ex_table; e < __stop_ex_table; e++) {
         if (here(&e->insn) == regs->rip) {
@@ -213,7 +226,7 @@ static bool caught(struct regs *regs, uint64_t address)
 {
     struct trap_catch *c = innermost;
 
-    if (c == NULL)
+    if (c == NULL || !is_fault(regs))
         return false;
 
     innermost = c->outer;
@@ -232,16 +245,14 @@ static bool caught(struct regs *regs, uint64_t address)
     regs->r14 = c->r14;
     regs->r15 = c->r15;
     regs->rax = 1;
+    /* Whoever armed the catch had these clear, as the ABI wants. */
+    regs->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
     return true;
 }
 
-void trap_dispatch(struct regs *regs)
+static void dispatch(struct regs *regs, uint64_t address)
 {
-    const uint64_t address = regs->vector == TRAP_PF ? shared_info_cr2() : 0;
     const bool from_kernel = (regs->cs & 3) == 0;
-
-    if (regs->vector == VECTOR_UPCALL)
-        panic("event upcall although events are masked");
 
     if (from_kernel && fixed_up(regs))
         return;
@@ -253,4 +264,21 @@ void trap_dispatch(struct regs *regs)
         return;
 
     trap_report(regs, address);
+}
+
+void trap_dispatch(struct regs *regs)
+{
+    const uint64_t cr2 = shared_info_cr2();
+
+    if (regs->vector == VECTOR_UPCALL)
+        panic("event upcall although events are masked");
+
+    dispatch(regs, regs->vector == TRAP_PF ? cr2 : 0);
+
+    /*
+     * An NMI may come between a page fault and the line that reads its
+     * address.  A fault of the NMI's handler must not change it.
+     */
+    if (regs->vector == TRAP_NMI)
+        shared_info_set_cr2(cr2);
 }

@@ -14,5 +14,5 @@
 /* Print the trace of code interrupted at @rip with frame pointer @rbp. */
 void backtrace_from(uint64_t rip, uint64_t rbp);
 
-/* Print the trace of the caller. */
-void backtrace(void);
+/* Print the trace of whoever called the function whose frame this is. */
+void backtrace_callers(const void *frame);

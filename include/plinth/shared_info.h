@@ -24,3 +24,6 @@ struct shared_info *shared_info(void);
 
 /* The address of the last page fault; works before the page is mapped too. */
 uint64_t shared_info_cr2(void);
+
+/* Put an address back there, as if that fault had been the last. */
+void shared_info_set_cr2(uint64_t address);

@@ -8,6 +8,8 @@
  *   2. the handler set for its vector by trap_set_handler();
  *   3. the innermost armed trap_catch: control returns to where it was armed;
  *   4. the report: registers, page-table walk, call trace; then panic.
+ * NMI, machine check and debug traps skip 1 and 3: they are no answer to the
+ * instruction they interrupt.
  *
  *   units    vectors 0-31 as in the Intel SDM; error codes as Xen shows them
  *   owns     a trap_catch stays with the caller, on its stack

@@ -12,7 +12,8 @@
 #include <plinth/compiler.h>
 
 #define RFLAGS_TF (1u << 8)
-#define RFLAGS_IF (1u << 9)
+#define RFLAGS_DF (1u << 10)
+#define RFLAGS_NT (1u << 14)
 #define RFLAGS_AC (1u << 18)
 
 /* The compiler may not move memory accesses across; the CPU is x86's TSO. */
