@@ -10,6 +10,7 @@
 #include <plinth/console.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
+#include <plinth/page.h>
 #include <plinth/protect.h>
 #include <plinth/shared_info.h>
 #include <plinth/shutdown.h>
@@ -37,6 +38,7 @@ void kernel_main(const struct start_info *si)
     time_init();
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */
+    page_init();     /* from here on there is memory to be had */
     console_init();  /* from here on a domU is heard */
     features_init();
     options_init(); /* the command line; may complain */

@@ -201,6 +201,7 @@ static void add_gaps(const struct explorer *e)
             end = MIN(end, nr_linear);
         add_region(map, next < nr_linear ? "padding" : "free memory",
                    _pfn(next), end - next);
+        map->regions[i].free = true;
         next = end;
         i++; /* past the gap, which now stands where we are */
     }

@@ -32,6 +32,7 @@ hypercall_page:
     SLOT(set_debugreg)
     SLOT(update_descriptor)
     SLOT(memory_op)
+    SLOT(multicall)
     SLOT(update_va_mapping)
     SLOT(xen_version)
     SLOT(console_io)

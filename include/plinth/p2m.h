@@ -12,7 +12,21 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include <plinth/addr.h>
+
+/*
+ * An entry that holds no frame of ours: none at all, or one of another domain
+ * or of a device, marked so by the top two bits, as Linux does.
+ */
+#define P2M_FOREIGN  (1ull << 63)
+#define P2M_IDENTITY (1ull << 62)
+
+static inline bool p2m_is_frame(uint64_t entry)
+{
+    return (entry & (P2M_FOREIGN | P2M_IDENTITY)) == 0;
+}
 
 /* The frame behind @pfn, or INVALID_MFN: no memory there, or past the end. */
 mfn_t p2m_lookup(pfn_t pfn);
