@@ -314,27 +314,34 @@ static void *alloc_block(unsigned int order)
     return address(pfn);
 }
 
-static bool refused_by_test(void)
+static void *alloc_slow(unsigned int order)
 {
-    return unlikely(pages.inject != 0) && --pages.inject == 0;
+    void *p = NULL;
+
+    if (pages.inject == 0 || --pages.inject != 0)
+        p = order <= PAGE_MAX_ORDER ? alloc_block(order) : NULL;
+
+    if (p == NULL) {
+        pages.failures++;
+        return NULL;
+    }
+    record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
+    pages.nr_free -= 1ul << order;
+    if (CONFIG_DEBUG)
+        check_poison(p);
+    return p;
 }
 
 void *page_alloc(unsigned int order)
 {
     void *p;
 
-    if (refused_by_test())
-        return NULL;
+    if (unlikely(order != 0 || pages.nr_cached == 0 || pages.inject != 0))
+        return alloc_slow(order);
 
-    if (order == 0 && pages.nr_cached > 0)
-        p = pages.cache[--pages.nr_cached];
-    else if (order > PAGE_MAX_ORDER || (p = alloc_block(order)) == NULL) {
-        pages.failures++;
-        return NULL;
-    }
-
+    p = pages.cache[--pages.nr_cached];
     record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
-    pages.nr_free -= 1ul << order;
+    pages.nr_free--;
     if (CONFIG_DEBUG)
         check_poison(p);
     return p;
@@ -365,7 +372,7 @@ static struct page *live_record(const void *p, const char *who)
 {
     struct page *r;
 
-    if (unlikely(!is_ours(p)))
+    if (CONFIG_DEBUG && unlikely(!is_ours(p)))
         panic("%s: %p is no page of the allocator's", who, p);
     r = record(pfn_x(kaddr_pfn(p)));
     if (unlikely(r->state != ALLOCATED))
