@@ -368,8 +368,9 @@ static void print_region(const struct boot_region *r)
                  (vaddr_x(r->va) + r->nr_mapped * PAGE_SIZE) & 0xffffffff);
         rights_now(r, now, sizeof(now));
     }
-    say("  %-15s %-25s %6lx-%-6lx %8lx %s%s%s\n", r->what, range, start,
-        start + r->nr_pages, mfn_x(mfn), r->given, now[0] ? "   " : "", now);
+    say("  %-15s %-25s %6lx-%-6lx %8lx%s%s%s%s\n", r->what, range, start,
+        start + r->nr_pages, mfn_x(mfn), r->given[0] ? " " : "", r->given,
+        now[0] ? "   " : "", now);
 }
 
 void boot_map_print(void)
