@@ -10,6 +10,7 @@
 #include <plinth/console.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
+#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/protect.h>
 #include <plinth/shared_info.h>
@@ -39,6 +40,7 @@ void kernel_main(const struct start_info *si)
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */
     page_init();     /* from here on there is memory to be had */
+    p2m_publish();   /* for the toolstack's dumps */
     console_init();  /* from here on a domU is heard */
     features_init();
     options_init(); /* the command line; may complain */
