@@ -47,7 +47,7 @@ core += $(addprefix kernel/,time.o shutdown.o)
 core += drivers/console.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
-core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o)
+core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
 
 # The self-tests: an application like any other.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o

@@ -13,10 +13,10 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-sources=(args errno glob parse printf sha256 string)
+sources=(args errno glob parse printf ranges sha256 string)
 objects=("${sources[@]/%/.o}")
 modules=("${sources[@]}" compiler)
-fuzzers=(args glob parse printf)
+fuzzers=(args glob parse printf ranges)
 
 cc=${CC:-gcc}
 fuzz_cc=${FUZZ_CC:-clang}
