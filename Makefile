@@ -49,10 +49,12 @@ core += $(addprefix kernel/,time.o shutdown.o)
 core += drivers/console.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
-core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o)
+core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
 
-# The self-tests: an application like any other.
+# The self-tests: an application like any other.  The heap's wait for mm/heap.o,
+# and that for a page allocator.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o
+selftest := $(filter-out tests/test_heap.o,$(selftest))
 
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
