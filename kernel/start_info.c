@@ -6,7 +6,7 @@
 /* domU and dom0 builders agree on it; 4.17 and older may add a "p" in dom0. */
 #define MAGIC "xen-3.0-x86_64"
 
-static struct start_info copy;
+struct start_info start_info_copy;
 static const struct start_info *original;
 
 void start_info_take(const struct start_info *si)
@@ -16,22 +16,12 @@ void start_info_take(const struct start_info *si)
               (int)sizeof(si->magic), si->magic, MAGIC);
 
     original = si;
-    copy = *si;
+    start_info_copy = *si;
     /* The builder ends it; but who knows which builder. */
-    copy.cmd_line[sizeof(copy.cmd_line) - 1] = '\0';
-}
-
-const struct start_info *start_info(void)
-{
-    return &copy;
+    start_info_copy.cmd_line[sizeof(si->cmd_line) - 1] = '\0';
 }
 
 const struct start_info *start_info_page(void)
 {
     return original;
-}
-
-bool is_dom0(void)
-{
-    return copy.flags & SIF_INITDOMAIN;
 }

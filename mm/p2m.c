@@ -4,31 +4,11 @@
 #include <plinth/start_info.h>
 #include <plinth/trap.h>
 
-uint64_t p2m_size(void)
-{
-    return start_info()->nr_pages;
-}
-
-static uint64_t *table(void)
-{
-    return (uint64_t *)start_info()->mfn_list;
-}
-
-mfn_t p2m_lookup(pfn_t pfn)
-{
-    uint64_t entry;
-
-    if (pfn_x(pfn) >= p2m_size())
-        return INVALID_MFN;
-    entry = table()[pfn_x(pfn)];
-    return p2m_is_frame(entry) ? _mfn(entry) : INVALID_MFN;
-}
-
 int p2m_set(pfn_t pfn, mfn_t mfn)
 {
     if (pfn_x(pfn) >= p2m_size())
         return -EINVAL;
-    table()[pfn_x(pfn)] = mfn_x(mfn);
+    ((uint64_t *)start_info()->mfn_list)[pfn_x(pfn)] = mfn_x(mfn);
     return 0;
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/asm.h>
 #include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
@@ -160,35 +159,6 @@ void trap_catch_end(struct trap_catch *c)
 {
     BUG_ON(innermost != c);
     innermost = c->outer;
-}
-
-int probe_read(const volatile void *p, uint64_t *value)
-{
-    int rc = -EFAULT;
-    uint64_t v = 0;
-
-    asm volatile("1: movq (%[p]), %[v]\n\t"
-                 "   xorl %[rc], %[rc]\n\t"
-                 "2:\n\t" ASM_EXTABLE("1b", "2b")
-                 : [v] "+r"(v), [rc] "+r"(rc)
-                 : [p] "r"(p)
-                 : "memory", "cc");
-    if (rc == 0)
-        *value = v;
-    return rc;
-}
-
-int probe_write(volatile void *p, uint64_t value)
-{
-    int rc = -EFAULT;
-
-    asm volatile("1: movq %[v], (%[p])\n\t"
-                 "   xorl %[rc], %[rc]\n\t"
-                 "2:\n\t" ASM_EXTABLE("1b", "2b")
-                 : [rc] "+r"(rc)
-                 : [p] "r"(p), [v] "r"(value)
-                 : "memory", "cc");
-    return rc;
 }
 
 static uint64_t here(const int32_t *field)

@@ -16,6 +16,7 @@
 
 #include <plinth/addr.h>
 #include <plinth/compiler.h>
+#include <plinth/start_info.h>
 
 /*
  * An entry that holds no frame of ours: none at all, or one of another domain
@@ -29,17 +30,29 @@ static inline bool p2m_is_frame(uint64_t entry)
     return (entry & (P2M_FOREIGN | P2M_IDENTITY)) == 0;
 }
 
+/* Number of entries of the P2M. */
+static inline uint64_t p2m_size(void)
+{
+    return start_info()->nr_pages;
+}
+
 /* The frame behind @pfn, or INVALID_MFN: no memory there, or past the end. */
-mfn_t p2m_lookup(pfn_t pfn);
+static inline mfn_t p2m_lookup(pfn_t pfn)
+{
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
+    uint64_t entry;
+
+    if (pfn_x(pfn) >= p2m_size())
+        return INVALID_MFN;
+    entry = p2m[pfn_x(pfn)];
+    return p2m_is_frame(entry) ? _mfn(entry) : INVALID_MFN;
+}
 
 /* Our pfn of @mfn, or INVALID_PFN when it is not ours (both tables asked). */
 pfn_t m2p_lookup(mfn_t mfn);
 
 /* What Xen's table says of @mfn, believed or not; INVALID_PFN for a hole. */
 pfn_t m2p_raw(mfn_t mfn);
-
-/* Number of entries of the P2M. */
-uint64_t p2m_size(void);
 
 /*
  * The entry of @pfn becomes a frame of ours, or nothing (INVALID_MFN), or what

@@ -18,9 +18,19 @@
  */
 void start_info_take(const struct start_info *si);
 
-/* The copy; and where the original is. */
-const struct start_info *start_info(void);
+/* Where the original is. */
 const struct start_info *start_info_page(void);
 
+/* The copy; written by start_info_take() and by nobody else. */
+extern struct start_info start_info_copy;
+
+static inline const struct start_info *start_info(void)
+{
+    return &start_info_copy;
+}
+
 /* Is this the hardware domain?  It has no console ring and no xenstore. */
-bool is_dom0(void);
+static inline bool is_dom0(void)
+{
+    return start_info()->flags & SIF_INITDOMAIN;
+}

@@ -22,8 +22,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <arch/asm.h>
 #include <arch/regs.h>
 #include <plinth/compiler.h>
+#include <plinth/errno.h>
 
 enum trap_vector {
     TRAP_DE = 0,
@@ -113,8 +115,35 @@ void trap_catch_end(struct trap_catch *c);
  * Loads and stores that may fault.  Return 0, or -EFAULT with nothing written.
  * @p is aligned to 8.
  */
-int __must_check probe_read(const volatile void *p, uint64_t *value);
-int __must_check probe_write(volatile void *p, uint64_t value);
+static inline int __must_check probe_read(const volatile void *p,
+                                          uint64_t *value)
+{
+    int rc = -EFAULT;
+    uint64_t v = 0;
+
+    asm volatile("1: movq (%[p]), %[v]\n\t"
+                 "   xorl %[rc], %[rc]\n\t"
+                 "2:\n\t" ASM_EXTABLE("1b", "2b")
+                 : [v] "+r"(v), [rc] "+r"(rc)
+                 : [p] "r"(p)
+                 : "memory", "cc");
+    if (rc == 0)
+        *value = v;
+    return rc;
+}
+
+static inline int __must_check probe_write(volatile void *p, uint64_t value)
+{
+    int rc = -EFAULT;
+
+    asm volatile("1: movq %[v], (%[p])\n\t"
+                 "   xorl %[rc], %[rc]\n\t"
+                 "2:\n\t" ASM_EXTABLE("1b", "2b")
+                 : [rc] "+r"(rc)
+                 : [p] "r"(p), [v] "r"(value)
+                 : "memory", "cc");
+    return rc;
+}
 
 /* Say all there is to say of an unexpected trap, and panic. */
 void __noreturn __cold trap_report(const struct regs *regs, uint64_t address);
