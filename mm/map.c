@@ -64,29 +64,90 @@ static int check_flags(uint64_t flags)
 }
 
 /*
- * Reading.
+ * An L1 table of ours, live.  Its page's note counts the entries that are
+ * present; the builder's tables have no page of the allocator's, and no count.
  */
-static const volatile uint64_t *find_l1(mfn_t l4, uintptr_t va, mfn_t *mfn)
+struct l1 {
+    mfn_t l4;
+    uintptr_t span; /* the first address it maps */
+    mfn_t mfn;
+    const uint64_t *table;
+    uint16_t *count;
+};
+
+/* The one found last: work comes in neighbours.  Span 1 is none. */
+static struct l1 last = { .span = 1 };
+
+static void forget_last(void)
 {
-    mfn_t table = l4;
+    last.span = 1;
+}
+
+/* Is @mfn one of the tables that came with the domain? */
+static bool is_builders(pfn_t pfn)
+{
+    const struct start_info *si = start_info();
+
+    return pfn_x(pfn) - pfn_x(linear_pfn(si->pt_base)) < si->nr_pt_frames ||
+           pfn_x(pfn) - si->first_p2m_pfn < si->nr_p2m_frames;
+}
+
+static const struct l1 *find_l1_slow(mfn_t l4, uintptr_t va)
+{
+    mfn_t mfn = l4;
+    uint64_t *page;
+    pfn_t pfn;
 
     for (unsigned int level = PT_LEVELS; level > 1; level--) {
-        const pte_t pte = walk_entry(table, level, pt_index(_vaddr(va), level));
+        const pte_t pte = walk_entry(mfn, level, pt_index(_vaddr(va), level));
 
         if (!pte_present(pte) || pte.raw & PTE_PSE)
             return NULL;
-        table = pte_mfn(pte);
+        mfn = pte_mfn(pte);
     }
-    *mfn = table;
-    return walk_table_ptr(table, 1);
+    pfn = m2p_lookup(mfn);
+    page = kaddr_lookup(pfn);
+    last = (struct l1){
+        .l4 = l4,
+        .span = page ? va & ~(SPAN - 1) : 1, /* a window is not for long */
+        .mfn = mfn,
+        .table = page ? page : (uint64_t *)(uintptr_t)walk_table_ptr(mfn, 1),
+        .count = page && !is_builders(pfn) ? page_note(page) : NULL,
+    };
+    return &last;
+}
+
+/* The live L1 table that maps @va, or NULL.  Good until tables change. */
+static inline const struct l1 *find_l1(mfn_t l4, uintptr_t va)
+{
+    if (likely(last.span == (va & ~(SPAN - 1)) && mfn_eq(last.l4, l4)))
+        return &last;
+    return find_l1_slow(l4, va);
+}
+
+static maddr_t entry_maddr(const struct l1 *l1, uintptr_t va)
+{
+    return maddr_add(mfn_to_maddr(l1->mfn),
+                     pt_index(_vaddr(va), 1) * sizeof(pte_t));
 }
 
 pte_t map_query(mfn_t l4, vaddr_t va)
 {
-    mfn_t mfn;
-    const volatile uint64_t *l1 = find_l1(l4, vaddr_x(va), &mfn);
+    const struct l1 *l1 = find_l1(l4, vaddr_x(va));
 
-    return (pte_t){ l1 ? l1[pt_index(va, 1)] : 0 };
+    return (pte_t){ l1 ? l1->table[pt_index(va, 1)] : 0 };
+}
+
+/* How many of the @n entries from that of @va on are present? */
+static unsigned int count_present(const struct l1 *l1, uintptr_t va,
+                                  unsigned int n)
+{
+    const uint64_t *p = &l1->table[pt_index(_vaddr(va), 1)];
+    unsigned int present = 0;
+
+    for (const uint64_t *end = p + n; p < end; p++)
+        present += *p & PTE_P;
+    return present;
 }
 
 /* Are all pages of [va, end) mapped (or none)? */
@@ -94,15 +155,11 @@ static bool all_present(mfn_t l4, uintptr_t va, uintptr_t end, bool present)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const unsigned int first = pt_index(_vaddr(va), 1);
-        mfn_t mfn;
-        const volatile uint64_t *l1 = find_l1(l4, va, &mfn);
+        const struct l1 *l1 = find_l1(l4, va);
 
-        if (l1 == NULL && present)
+        if (l1 == NULL ? present
+                       : count_present(l1, va, n) != (present ? n : 0))
             return false;
-        for (uint64_t i = 0; l1 != NULL && i < n; i++)
-            if ((l1[first + i] & PTE_P) != present)
-                return false;
         va += n * PAGE_SIZE;
     }
     return true;
@@ -112,19 +169,47 @@ static bool all_present(mfn_t l4, uintptr_t va, uintptr_t end, bool present)
  * Mapping: one batch of spans is one change.
  */
 
-/* Entries of live tables that belong to the change, to be undone with it. */
+/* Take back what a change has put into live tables: all of [va, end). */
 static void clear_entries(mfn_t l4, uintptr_t va, uintptr_t end)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        mfn_t l1;
+        const struct l1 *l1 = find_l1(l4, va);
 
-        if (find_l1(l4, va, &l1) != NULL)
-            mmu_clear_run(maddr_add(mfn_to_maddr(l1),
-                                    pt_index(_vaddr(va), 1) * sizeof(pte_t)),
-                          n);
+        if (l1 != NULL)
+            mmu_clear_run(entry_maddr(l1, va), n);
         va += n * PAGE_SIZE;
     }
+}
+
+/* The counts of the tables that a change went into. */
+static void count_entries(mfn_t l4, uintptr_t va, uintptr_t end)
+{
+    while (va < end) {
+        const uint64_t n = pages_in_span(va, end);
+        const struct l1 *l1 = find_l1(l4, va);
+
+        if (l1->count != NULL)
+            *l1->count += n;
+        va += n * PAGE_SIZE;
+    }
+}
+
+/* A new L1 for the @n pages from @va on. */
+static int map_new_table(uintptr_t va, const mfn_t *frames, unsigned int n,
+                         uint64_t flags)
+{
+    uint64_t *table, *entry;
+    maddr_t live;
+    const int rc = ptab_l1(&txn, _vaddr(va), n == PT_ENTRIES, &table, &live);
+
+    if (rc != 0)
+        return rc;
+    *page_note(table) = 0;
+    entry = &table[pt_index(_vaddr(va), 1)];
+    for (const mfn_t *end = frames + n; frames < end; frames++)
+        *entry++ = pte_make(*frames, flags).raw;
+    return 0;
 }
 
 static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
@@ -137,17 +222,12 @@ static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
     mmu_begin();
     while (va < end && rc == 0) {
         const uint64_t n = pages_in_span(va, end);
-        const unsigned int first = pt_index(_vaddr(va), 1);
-        uint64_t *table;
-        maddr_t live;
+        const struct l1 *l1 = find_l1(l4, va);
 
-        rc = ptab_l1(&txn, _vaddr(va), &table, &live);
-        if (rc == 0 && table != NULL)
-            for (uint64_t i = 0; i < n; i++)
-                table[first + i] = pte_make(frames[i], flags).raw;
-        else if (rc == 0)
-            mmu_set_run(maddr_add(live, first * sizeof(pte_t)), frames, flags,
-                        n);
+        if (l1 != NULL)
+            mmu_set_run(entry_maddr(l1, va), frames, flags, n);
+        else
+            rc = map_new_table(va, frames, n, flags);
         frames += n;
         va += n * PAGE_SIZE;
     }
@@ -160,11 +240,14 @@ static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
         mmu_drop();
         ptab_abort(&txn);
     }
-    if (rc != 0) {
+    if (rc == 0) {
+        count_entries(l4, start, end);
+    } else {
         /* A full queue may have sent entries before it came to this. */
         clear_entries(l4, start, end);
         BUG_ON(mmu_send() != 0);
         ptab_undo(&txn);
+        forget_last();
     }
     BUG_ON(mmu_end() != 0);
     return rc;
@@ -203,24 +286,13 @@ int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
  * Unmapping.
  */
 
-/* Builder's tables stay; they are no pages of the allocator's. */
-static void *own_table(mfn_t mfn)
+static bool is_empty(const uint64_t *table)
 {
-    const struct start_info *si = start_info();
-    const pfn_t pfn = m2p_lookup(mfn);
-    const uint64_t builders = pfn_x(pfn) - pfn_x(linear_pfn(si->pt_base));
+    uint64_t any = 0;
 
-    return builders < si->nr_pt_frames ? NULL : kaddr_lookup(pfn);
-}
-
-/* Is there anything in the table but [first, first + nr)? */
-static bool others_present(const volatile uint64_t *table, unsigned int first,
-                           unsigned int nr)
-{
-    for (unsigned int i = 0; i < PT_ENTRIES; i++)
-        if ((i < first || i >= first + nr) && table[i] & PTE_P)
-            return true;
-    return false;
+    for (unsigned int i = 0; i < PT_ENTRIES && !any; i++)
+        any = table[i] & PTE_P;
+    return !any;
 }
 
 /* Tables that a change unhooks, to be freed once Xen has let go of them. */
@@ -259,24 +331,24 @@ static mfn_t table_of(mfn_t l4, vaddr_t va, unsigned int level)
 }
 
 /*
- * Take [at, +n), which one L1 maps, out of the space: by its entries, or, when
+ * Take [va, +n), which one L1 maps, out of the space: by its entries, or, when
  * nothing else is in there, by the table.
  */
-static void unmap_span(mfn_t l4, uintptr_t at, unsigned int n)
+static void unmap_span(mfn_t l4, uintptr_t va, unsigned int n)
 {
-    const vaddr_t va = _vaddr(at);
-    const unsigned int first = pt_index(va, 1);
-    const mfn_t l2 = table_of(l4, va, 2);
-    const mfn_t l1 = pte_mfn(walk_entry(l2, 2, pt_index(va, 2)));
-    void *page = own_table(l1);
+    const struct l1 *l1 = find_l1(l4, va);
 
-    if (page != NULL && !others_present(walk_table_ptr(l1, 1), first, n)) {
-        queue_unhook(l2, 2, va, page); /* and Xen flushes by itself */
+    if (l1->count != NULL && *l1->count == n) {
+        /* Xen flushes by itself after a change of an L2. */
+        queue_unhook(table_of(l4, _vaddr(va), 2), 2, _vaddr(va),
+                     kaddr_lookup(m2p_lookup(l1->mfn)));
         return;
     }
-    mmu_clear_run(maddr_add(mfn_to_maddr(l1), first * sizeof(pte_t)), n);
+    if (l1->count != NULL)
+        *l1->count -= n;
+    mmu_clear_run(entry_maddr(l1, va), n);
     for (unsigned int i = 0; i < MIN(n, MMU_INVLPG_MAX + 1); i++)
-        mmu_flush_page(vaddr_add(va, i * PAGE_SIZE));
+        mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
 }
 
 /* Send, then give back what was unhooked. */
@@ -286,6 +358,8 @@ static void finish_unhooking(void)
         queue_writable(unhooked.pages[i]);
     /* Clearing entries of ours needs nothing that could be missing. */
     BUG_ON(mmu_send() != 0);
+    if (unhooked.nr > 0)
+        forget_last();
     while (unhooked.nr > 0)
         page_free(unhooked.pages[--unhooked.nr], 0);
 }
@@ -300,28 +374,30 @@ static void reclaim(mfn_t l4, uintptr_t start, uintptr_t end,
         const mfn_t parent = table_of(l4, _vaddr(va), level + 1);
         const pte_t pte =
             walk_entry(parent, level + 1, pt_index(_vaddr(va), level + 1));
-        void *page;
+        const pfn_t pfn = m2p_lookup(pte_mfn(pte));
 
-        if (!pte_present(pte))
+        if (!pte_present(pte) || is_builders(pfn) ||
+            !is_empty(kaddr_lookup(pfn)))
             continue;
-        page = own_table(pte_mfn(pte));
-        if (page == NULL ||
-            others_present(walk_table_ptr(pte_mfn(pte), level), 0, 0))
-            continue;
-        queue_unhook(parent, level + 1, _vaddr(va), page);
+        queue_unhook(parent, level + 1, _vaddr(va), kaddr_lookup(pfn));
         finish_unhooking();
     }
 }
 
-static void unmap_batch(mfn_t l4, uintptr_t va, uintptr_t end)
+/* True when tables went. */
+static bool unmap_batch(mfn_t l4, uintptr_t va, uintptr_t end)
 {
+    bool gone;
+
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
 
         unmap_span(l4, va, n);
         va += n * PAGE_SIZE;
     }
+    gone = unhooked.nr > 0;
     finish_unhooking();
+    return gone;
 }
 
 int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
@@ -329,6 +405,7 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
     uintptr_t va = vaddr_x(at);
     const uintptr_t end = va + nr * PAGE_SIZE;
     const int rc = check_range(at, nr);
+    bool gone = false;
 
     if (rc != 0)
         return rc;
@@ -339,11 +416,11 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
     while (va < end) {
         const uintptr_t stop = MIN(end, (va | (BATCH_SPAN - 1)) + 1);
 
-        unmap_batch(l4, va, stop);
+        gone |= unmap_batch(l4, va, stop);
         va = stop;
     }
-    reclaim(l4, vaddr_x(at), end, 2);
-    reclaim(l4, vaddr_x(at), end, 3);
+    for (unsigned int level = 2; gone && level < PT_LEVELS; level++)
+        reclaim(l4, vaddr_x(at), end, level);
     BUG_ON(mmu_end() != 0);
     return 0;
 }
@@ -352,80 +429,40 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
  * Protecting.
  */
 
-/* Write @value(i)-like entries: the frames as they are, with @flags. */
-static void queue_rights(mfn_t l1, const volatile uint64_t *table,
-                         unsigned int first, unsigned int n, uint64_t flags)
-{
-    for (unsigned int i = first; i < first + n; i++) {
-        const pte_t old = { table[i] };
-
-        mmu_set_pte_keep_ad(maddr_add(mfn_to_maddr(l1), i * sizeof(pte_t)),
-                            pte_make(pte_mfn(old), flags & ~(PTE_A | PTE_D)));
-    }
-}
-
-static void queue_old(mfn_t l1, const uint64_t *old, unsigned int first,
-                      unsigned int n)
-{
-    for (unsigned int i = 0; i < n; i++)
-        mmu_set_pte_keep_ad(
-            maddr_add(mfn_to_maddr(l1), (first + i) * sizeof(pte_t)),
-            (pte_t){ old[i] & ~(PTE_A | PTE_D) });
-}
-
-/* The entries of [va, end), saved or put back. */
+/* @old holds what the entries of [va, end) were; copy it from there. */
 static void save_entries(mfn_t l4, uintptr_t va, uintptr_t end, uint64_t *old)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const unsigned int first = pt_index(_vaddr(va), 1);
-        mfn_t l1;
-        const volatile uint64_t *table = find_l1(l4, va, &l1);
+        const struct l1 *l1 = find_l1(l4, va);
 
-        for (uint64_t i = 0; i < n; i++)
-            *old++ = table[first + i];
-        va += n * PAGE_SIZE;
-    }
-}
-
-static void restore_entries(mfn_t l4, uintptr_t va, uintptr_t end,
-                            const uint64_t *old)
-{
-    mmu_drop();
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
-        mfn_t l1;
-
-        BUG_ON(find_l1(l4, va, &l1) == NULL);
-        queue_old(l1, old, pt_index(_vaddr(va), 1), n);
+        memcpy(old, &l1->table[pt_index(_vaddr(va), 1)], n * sizeof(*old));
         old += n;
         va += n * PAGE_SIZE;
     }
-    mmu_flush_all();
-    BUG_ON(mmu_send() != 0);
 }
 
-static int protect_range(mfn_t l4, uintptr_t start, uintptr_t end,
-                         uint64_t flags, const uint64_t *old)
+/* Write the entries of [va, end) from @old, with @flags for theirs if any. */
+static void queue_entries(mfn_t l4, uintptr_t va, uintptr_t end,
+                          const uint64_t *old, uint64_t flags)
 {
-    int rc;
-
-    mmu_begin();
-    for (uintptr_t va = start; va < end;) {
+    while (va < end) {
+        const maddr_t at = entry_maddr(find_l1(l4, va), va);
         const uint64_t n = pages_in_span(va, end);
-        mfn_t l1;
-        const volatile uint64_t *table = find_l1(l4, va, &l1);
 
-        queue_rights(l1, table, pt_index(_vaddr(va), 1), n, flags);
+        for (uint64_t i = 0; i < n; i++) {
+            pte_t pte = { *old++ };
+
+            if (flags != 0)
+                pte = pte_make(pte_mfn(pte), flags);
+            /* These two are the CPU's; Xen adds what they are by then. */
+            pte.raw &= ~(PTE_A | PTE_D);
+            mmu_set_pte_keep_ad(maddr_add(at, i * sizeof(pte)), pte);
+        }
         for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
             mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
         va += n * PAGE_SIZE;
     }
-    rc = mmu_send();
-    if (rc != 0)
-        restore_entries(l4, start, end, old);
-    BUG_ON(mmu_end() != 0);
-    return rc;
 }
 
 int protect_pages(mfn_t l4, vaddr_t at, uint64_t nr, uint64_t flags)
@@ -449,7 +486,16 @@ int protect_pages(mfn_t l4, vaddr_t at, uint64_t nr, uint64_t flags)
     if (old == NULL)
         return -ENOMEM;
     save_entries(l4, va, end, old);
-    rc = protect_range(l4, va, end, flags, old);
+
+    mmu_begin();
+    queue_entries(l4, va, end, old, flags);
+    rc = mmu_send();
+    if (rc != 0) {
+        mmu_drop();
+        queue_entries(l4, va, end, old, 0);
+        BUG_ON(mmu_send() != 0);
+    }
+    BUG_ON(mmu_end() != 0);
     page_free(old, order);
     return rc;
 }

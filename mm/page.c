@@ -19,7 +19,9 @@ struct page {
     uint8_t state;
     uint8_t order;
     uint8_t poisoned; /* its first words are POISON */
-    uint8_t unused[5];
+    uint8_t unused;
+    uint16_t note;
+    uint16_t unused2;
 };
 _Static_assert(PAGE_SIZE % sizeof(struct page) == 0, "records fill pages");
 
@@ -427,6 +429,11 @@ void page_free(void *p, unsigned int order)
 unsigned int page_order(const void *p)
 {
     return live_record(p, "page_order")->order;
+}
+
+uint16_t *page_note(const void *p)
+{
+    return &record(pfn_x(kaddr_pfn(p)))->note;
 }
 
 struct page_stats page_stats(void)

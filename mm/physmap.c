@@ -36,8 +36,8 @@ static int add_chunk(uint64_t n)
 {
     uint64_t *table;
     maddr_t live;
-    int rc =
-        ptab_l1(&txn, _vaddr(physmap_va(_pfn(n * CHUNK_PAGES))), &table, &live);
+    int rc = ptab_l1(&txn, _vaddr(physmap_va(_pfn(n * CHUNK_PAGES))), false,
+                     &table, &live);
 
     if (rc != 0)
         return rc;

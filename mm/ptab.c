@@ -44,14 +44,15 @@ static pte_t *find_link(struct ptab_txn *txn, maddr_t at)
     return NULL;
 }
 
-static int new_table(struct ptab_txn *txn, uint64_t **table)
+static int new_table(struct ptab_txn *txn, bool zeroed, uint64_t **table)
 {
     if (txn->nr_tables == PTAB_MAX)
         return -ENOMEM;
     *table = txn->get();
     if (*table == NULL)
         return -ENOMEM;
-    memset(*table, 0, PAGE_SIZE);
+    if (zeroed)
+        memset(*table, 0, PAGE_SIZE);
     txn->tables[txn->nr_tables++] = *table;
     return 0;
 }
@@ -71,7 +72,7 @@ static int add_link(struct ptab_txn *txn, maddr_t at, pte_t pte)
  * next, which is made when it is missing.
  */
 static int step(struct ptab_txn *txn, vaddr_t va, unsigned int level,
-                uint64_t **table, mfn_t *mfn)
+                bool zeroed, uint64_t **table, mfn_t *mfn)
 {
     const unsigned int index = pt_index(va, level);
     const maddr_t at = maddr_add(mfn_to_maddr(*mfn), index * sizeof(pte_t));
@@ -95,7 +96,7 @@ static int step(struct ptab_txn *txn, vaddr_t va, unsigned int level,
         return 0;
     }
 
-    rc = new_table(txn, &next);
+    rc = new_table(txn, zeroed, &next);
     if (rc != 0)
         return rc;
     entry = pte_make(table_mfn(next), TABLE_FLAGS);
@@ -108,14 +109,15 @@ static int step(struct ptab_txn *txn, vaddr_t va, unsigned int level,
     return rc;
 }
 
-int ptab_l1(struct ptab_txn *txn, vaddr_t va, uint64_t **table, maddr_t *live)
+int ptab_l1(struct ptab_txn *txn, vaddr_t va, bool whole, uint64_t **table,
+            maddr_t *live)
 {
     mfn_t mfn = txn->l4;
     int rc = 0;
 
     *table = find_new(txn, mfn);
     for (unsigned int level = PT_LEVELS; level > 1 && rc == 0; level--)
-        rc = step(txn, va, level, table, &mfn);
+        rc = step(txn, va, level, level > 2 || !whole, table, &mfn);
     *live = mfn_to_maddr(mfn);
     return rc;
 }
@@ -125,7 +127,7 @@ int ptab_map(struct ptab_txn *txn, vaddr_t va, pte_t pte)
     const unsigned int index = pt_index(va, 1);
     uint64_t *table;
     maddr_t live;
-    int rc = ptab_l1(txn, va, &table, &live);
+    int rc = ptab_l1(txn, va, false, &table, &live);
 
     if (rc != 0)
         return rc;

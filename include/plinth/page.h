@@ -41,6 +41,12 @@ void page_free(void *p, unsigned int order);
 /* The order of the allocated block that starts at @p. */
 unsigned int page_order(const void *p);
 
+/*
+ * Sixteen bits beside the allocated block that starts at @p, for its owner;
+ * undefined when it is allocated.
+ */
+uint16_t *page_note(const void *p);
+
 struct page_stats {
     uint64_t total;    /* pages that are, or can become, allocatable */
     uint64_t free;     /* of these, not allocated now */

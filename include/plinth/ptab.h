@@ -15,6 +15,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include <plinth/compiler.h>
 #include <plinth/pte.h>
 
@@ -40,12 +42,12 @@ void ptab_begin(struct ptab_txn *txn, mfn_t l4, void *(*get)(void),
                 void (*put)(void *page));
 
 /*
- * The L1 table for @va.  A new one comes as a pointer, zeroed, to be filled by
- * plain stores; of one that is live already only its machine address comes, in
- * @live, and *@table is NULL.
+ * The L1 table for @va.  A new one comes as a pointer, to be filled by plain
+ * stores; it is zeroed unless the caller will fill it @whole.  Of one that is
+ * live already only its machine address comes, in @live, and *@table is NULL.
  */
-int __must_check ptab_l1(struct ptab_txn *txn, vaddr_t va, uint64_t **table,
-                         maddr_t *live);
+int __must_check ptab_l1(struct ptab_txn *txn, vaddr_t va, bool whole,
+                         uint64_t **table, maddr_t *live);
 
 /* One leaf, wherever its L1 is. */
 int __must_check ptab_map(struct ptab_txn *txn, vaddr_t va, pte_t pte);
