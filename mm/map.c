@@ -18,9 +18,14 @@
 
 static struct ptab_txn txn;
 
+/* Reading CR3 is emulated; nobody loads it yet but the builder. */
+static mfn_t current;
+
 mfn_t map_current(void)
 {
-    return maddr_to_mfn(_maddr(read_cr3()));
+    if (unlikely(mfn_x(current) == 0))
+        current = maddr_to_mfn(_maddr(read_cr3()));
+    return current;
 }
 
 static void *get_table(void)
@@ -253,6 +258,23 @@ static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
     return rc;
 }
 
+/*
+ * One entry of a live table of the space we run on: update_va_mapping finds the
+ * entry itself, and flushes in the same hypercall if told to.
+ */
+static int write_one(const struct l1 *l1, vaddr_t va, pte_t pte,
+                     unsigned long flush)
+{
+    int rc;
+
+    mmu_begin();
+    mmu_set_va(va, pte, flush);
+    rc = mmu_end();
+    if (rc == 0 && l1->count != NULL)
+        *l1->count += pte_present(pte) ? 1 : -1;
+    return rc;
+}
+
 int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
               uint64_t flags)
 {
@@ -266,6 +288,12 @@ int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
         return rc;
     if (!all_present(l4, va, end, false))
         return -EEXIST;
+    if (nr == 1 && mfn_eq(l4, map_current())) {
+        const struct l1 *l1 = find_l1(l4, va);
+
+        if (l1 != NULL)
+            return write_one(l1, at, pte_make(*frames, flags), UVMF_NONE);
+    }
 
     while (va < end) {
         const uint64_t n =
@@ -411,6 +439,12 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
         return rc;
     if (!all_present(l4, va, end, true))
         return -ENOENT;
+    if (nr == 1 && mfn_eq(l4, map_current())) {
+        const struct l1 *l1 = find_l1(l4, va);
+
+        if (l1->count == NULL || *l1->count > 1)
+            return write_one(l1, at, (pte_t){ 0 }, UVMF_INVLPG);
+    }
 
     mmu_begin();
     while (va < end) {
