@@ -10,6 +10,8 @@
 #include <plinth/console.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
 #include <plinth/protect.h>
 #include <plinth/shared_info.h>
 #include <plinth/shutdown.h>
@@ -37,6 +39,8 @@ void kernel_main(const struct start_info *si)
     time_init();
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */
+    page_init();     /* from here on there is memory to be had */
+    p2m_publish();   /* for the toolstack's dumps */
     console_init();  /* from here on a domU is heard */
     features_init();
     options_init(); /* the command line; may complain */

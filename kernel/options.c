@@ -2,6 +2,7 @@
 #include <plinth/args.h>
 #include <plinth/compiler.h>
 #include <plinth/errno.h>
+#include <plinth/mmu.h>
 #include <plinth/options.h>
 #include <plinth/parse.h>
 #include <plinth/start_info.h>
@@ -41,6 +42,14 @@ static int set_exit(struct options *o, const char *value)
     return 0;
 }
 
+static int set_mmu(struct options *o, const char *value)
+{
+    if (strcmp(value, "sync") != 0)
+        return -EINVAL;
+    o->mmu_sync = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
@@ -48,6 +57,7 @@ static const struct {
     { "loglevel", set_log_level },
     { "report", set_report },
     { "exit", set_exit },
+    { "mmu", set_mmu },
 };
 
 /* @word is what follows the prefix: name=value. */
@@ -103,6 +113,7 @@ void options_init(void)
     options_parse_line((const char *)start_info()->cmd_line, &the_options,
                        storage, sizeof(storage));
     printk_set_level(the_options.log_level);
+    mmu_set_sync(the_options.mmu_sync);
 }
 
 const struct options *options(void)

@@ -201,6 +201,7 @@ static void add_gaps(const struct explorer *e)
             end = MIN(end, nr_linear);
         add_region(map, next < nr_linear ? "padding" : "free memory",
                    _pfn(next), end - next);
+        map->regions[i].free = true;
         next = end;
         i++; /* past the gap, which now stands where we are */
     }
@@ -367,8 +368,9 @@ static void print_region(const struct boot_region *r)
                  (vaddr_x(r->va) + r->nr_mapped * PAGE_SIZE) & 0xffffffff);
         rights_now(r, now, sizeof(now));
     }
-    say("  %-15s %-25s %6lx-%-6lx %8lx %-5s %s\n", r->what, range, start,
-        start + r->nr_pages, mfn_x(mfn), r->given, now);
+    say("  %-15s %-25s %6lx-%-6lx %8lx%s%s%s%s\n", r->what, range, start,
+        start + r->nr_pages, mfn_x(mfn), r->given[0] ? " " : "", r->given,
+        now[0] ? "   " : "", now);
 }
 
 void boot_map_print(void)

@@ -3,19 +3,14 @@
 
 #include <plinth/linear.h>
 
-static uint64_t size;
+uint64_t linear_nr_pages;
 
 void linear_set_size(uint64_t nr_pages)
 {
-    size = nr_pages;
-}
-
-uint64_t linear_size(void)
-{
-    return size;
+    linear_nr_pages = nr_pages;
 }
 
 void *linear_ptr(pfn_t pfn)
 {
-    return pfn_x(pfn) < size ? (void *)linear_va(pfn) : NULL;
+    return pfn_x(pfn) < linear_size() ? (void *)linear_va(pfn) : NULL;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <plinth/errno.h>
 #include <plinth/p2m.h>
 #include <plinth/start_info.h>
 #include <plinth/trap.h>
@@ -8,13 +9,27 @@ uint64_t p2m_size(void)
     return start_info()->nr_pages;
 }
 
+static uint64_t *table(void)
+{
+    return (uint64_t *)start_info()->mfn_list;
+}
+
 mfn_t p2m_lookup(pfn_t pfn)
 {
-    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
+    uint64_t entry;
 
     if (pfn_x(pfn) >= p2m_size())
         return INVALID_MFN;
-    return _mfn(p2m[pfn_x(pfn)]);
+    entry = table()[pfn_x(pfn)];
+    return p2m_is_frame(entry) ? _mfn(entry) : INVALID_MFN;
+}
+
+int p2m_set(pfn_t pfn, mfn_t mfn)
+{
+    if (pfn_x(pfn) >= p2m_size())
+        return -EINVAL;
+    table()[pfn_x(pfn)] = mfn_x(mfn);
+    return 0;
 }
 
 pfn_t m2p_raw(mfn_t mfn)

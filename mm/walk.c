@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
-#include <plinth/linear.h>
+#include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/trap.h>
 #include <plinth/walk.h>
@@ -17,7 +18,7 @@ static mfn_t window[PT_LEVELS + 1];
 static const volatile uint64_t *table_ptr(mfn_t mfn, unsigned int level)
 {
     const enum fixmap_slot slot = FIX_WALK + level - 1;
-    const volatile uint64_t *table = linear_ptr(m2p_lookup(mfn));
+    const volatile uint64_t *table = kaddr_lookup(m2p_lookup(mfn));
     uint64_t first;
 
     if (table == NULL) {
@@ -31,6 +32,14 @@ static const volatile uint64_t *table_ptr(mfn_t mfn, unsigned int level)
     }
     /* Mapped, by all we know; but what we know may come from start_info. */
     return probe_read(table, &first) == 0 ? table : NULL;
+}
+
+pte_t walk_entry(mfn_t mfn, unsigned int level, unsigned int index)
+{
+    const volatile uint64_t *table = table_ptr(mfn, level);
+
+    BUG_ON(table == NULL);
+    return (pte_t){ table[index] };
 }
 
 static bool is_leaf(pte_t pte, unsigned int level)

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
 #include <plinth/bug.h>
+#include <plinth/physmap.h>
 #include <plinth/walk.h>
 
 #include "leaves.h"
 
 struct count {
-    uint64_t present, writable, executable, both;
+    uint64_t present, executable, both;
 };
 
 static int leaf(void *ctx, unsigned int level __unused, pte_t pte __unused,
-                vaddr_t va __unused, uint64_t rights)
+                vaddr_t va, uint64_t rights)
 {
     struct count *n = ctx;
+    const bool physmap =
+        (vaddr_x(va) >= PHYSMAP_BASE && vaddr_x(va) < PHYSMAP_END) ||
+        (vaddr_x(va) >= PAGES_BASE && vaddr_x(va) < VIRT_BASE);
     const bool writable = rights & PTE_RW, executable = !(rights & PTE_NX);
 
-    n->present++;
-    n->writable += writable;
-    n->executable += executable;
     n->both += writable && executable;
+    n->executable += executable;
+    /* The physmap grows when memory is needed first, whoever needs it. */
+    n->present += !physmap;
     return 0;
 }
 
@@ -34,11 +38,6 @@ static struct count count(void)
 uint64_t leaves_present(void)
 {
     return count().present;
-}
-
-uint64_t leaves_writable(void)
-{
-    return count().writable;
 }
 
 uint64_t leaves_executable(void)

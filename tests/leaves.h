@@ -5,6 +5,5 @@
 #include <stdint.h>
 
 uint64_t leaves_present(void);
-uint64_t leaves_writable(void);
 uint64_t leaves_executable(void);
 uint64_t leaves_writable_and_executable(void);

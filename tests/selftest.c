@@ -15,7 +15,6 @@ static uint64_t handlers(void)
 
 LEDGER(trap_handlers, handlers);
 LEDGER(mapped_pages, leaves_present);
-LEDGER(writable_pages, leaves_writable);
 LEDGER(executable_pages, leaves_executable);
 
 int main(int argc, char *argv[])

@@ -3,9 +3,12 @@
 #include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/features.h>
+#include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
+#include <plinth/kaddr.h>
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
+#include <plinth/page.h>
 #include <plinth/parse.h>
 #include <plinth/ramdisk.h>
 #include <plinth/sha256.h>
@@ -293,6 +296,62 @@ TEST(p2m, foreign_frames_with_a_pfn_of_ours_are_not_ours)
     if (foreign == 0)
         SKIP("no other domain has memory here");
     EXPECT(ours > 0 || max > 1ul << 19);
+}
+
+TEST(p2m, marked_entries_are_no_frames)
+{
+    const pfn_t pfn = _pfn(p2m_size() - 1);
+    const mfn_t mfn = p2m_lookup(pfn);
+
+    EXPECT_EQ(p2m_set(pfn, _mfn(mfn_x(mfn) | P2M_FOREIGN)), 0);
+    EXPECT(mfn_eq(p2m_lookup(pfn), INVALID_MFN));
+    EXPECT(pfn_eq(m2p_lookup(mfn), INVALID_PFN));
+    EXPECT_EQ(p2m_set(pfn, _mfn(mfn_x(mfn) | P2M_IDENTITY)), 0);
+    EXPECT(mfn_eq(p2m_lookup(pfn), INVALID_MFN));
+    EXPECT_EQ(p2m_set(pfn, INVALID_MFN), 0);
+    EXPECT(mfn_eq(p2m_lookup(pfn), INVALID_MFN));
+    EXPECT_EQ(p2m_set(pfn, mfn), 0);
+    EXPECT(pfn_eq(m2p_lookup(mfn), pfn));
+    EXPECT_EQ(p2m_set(_pfn(p2m_size()), mfn), -EINVAL);
+}
+
+TEST(p2m, tools_are_told_where_it_is)
+{
+    const struct arch_shared_info *arch = &shared_info()->arch;
+
+    EXPECT_EQ(arch->max_pfn, p2m_size());
+    EXPECT_EQ(arch->p2m_vaddr, start_info()->mfn_list);
+    EXPECT_EQ(arch->p2m_cr3, read_cr3());
+    EXPECT_EQ(arch->p2m_generation % 2, 0);
+}
+
+/* Follow the tree to random entries, as a tool would. */
+TEST(p2m, frame_list_tree_leads_to_every_entry)
+{
+    struct arch_shared_info *arch = &shared_info()->arch;
+    uint64_t *top, *mid;
+
+    REQUIRE(p2m_publish_tree() == 0);
+    top = kaddr_lookup(m2p_lookup(_mfn(arch->pfn_to_mfn_frame_list_list)));
+    REQUIRE(top != NULL);
+
+    for (unsigned int i = 0; i < 300; i++) {
+        const uint64_t pfn = test_random() % p2m_size();
+        const uint64_t page = pfn / 512;
+        const uint64_t *leaf;
+
+        mid = kaddr_lookup(m2p_lookup(_mfn(top[page / 512])));
+        REQUIRE(mid != NULL);
+        REQUIRE(fixmap_set(FIX_TEST, _mfn(mid[page % 512]), 0) == 0);
+        leaf = fixmap_ptr(FIX_TEST);
+        EXPECT_EQ(leaf[pfn % 512], mfn_x(p2m_lookup(_pfn(pfn))));
+    }
+    fixmap_clear(FIX_TEST);
+
+    arch->pfn_to_mfn_frame_list_list = 0;
+    for (unsigned int i = 0; i < 512 && top[i] != 0; i++)
+        page_free(kaddr_lookup(m2p_lookup(_mfn(top[i]))), 0);
+    page_free(top, 0);
 }
 
 /* The M2P spans 256 GiB of addresses; its far end has no memory behind it. */

@@ -31,6 +31,7 @@ struct boot_region {
     vaddr_t va;         /* where it is mapped ... */
     uint64_t nr_mapped; /* ... and how many of its pages: all, some or none */
     char given[4];      /* rights the builder gave: "RWX" */
+    bool free;          /* nobody's: for page_init() to hand out */
 };
 
 struct boot_map {

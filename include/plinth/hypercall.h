@@ -100,6 +100,12 @@ static inline int hypercall_update_descriptor(maddr_t entry, uint64_t desc)
     return HYPERCALL(update_descriptor, 2, maddr_x(entry), desc);
 }
 
+static inline int hypercall_multicall(struct multicall_entry *calls,
+                                      unsigned int nr)
+{
+    return HYPERCALL(multicall, 2, calls, nr);
+}
+
 static inline int hypercall_fpu_taskswitch(int set)
 {
     return HYPERCALL(fpu_taskswitch, 1, set);

@@ -20,8 +20,14 @@ extern const char _text[], _etext[], _rodata[], _erodata[], _data[], _edata[],
 #define VIRT_BASE ((uintptr_t)_text)
 
 /* That many pages are known to be mapped; grows while they are explored. */
+extern uint64_t linear_nr_pages;
+
+static inline uint64_t linear_size(void)
+{
+    return linear_nr_pages;
+}
+
 void linear_set_size(uint64_t nr_pages);
-uint64_t linear_size(void);
 
 /* Where @pfn is mapped, or NULL when it is not in the region. */
 void *linear_ptr(pfn_t pfn);

@@ -9,6 +9,7 @@
  *
  *     plinth.loglevel=err|warn|info|debug   how much of the log is shown
  *     plinth.report=BOOL                    print the boot report (default on)
+ *     plinth.mmu=sync                       send each MMU request by itself
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -26,6 +27,7 @@ struct options {
     enum log_level log_level;
     bool report;
     bool exit_qemu;
+    bool mmu_sync;
 
     int argc;
     char *argv[OPTIONS_MAX_ARGS + 1]; /* [0] is "plinth"; ends with NULL */

@@ -12,7 +12,22 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include <plinth/addr.h>
+#include <plinth/compiler.h>
+
+/*
+ * An entry that holds no frame of ours: none at all, or one of another domain
+ * or of a device, marked so by the top two bits, as Linux does.
+ */
+#define P2M_FOREIGN  (1ull << 63)
+#define P2M_IDENTITY (1ull << 62)
+
+static inline bool p2m_is_frame(uint64_t entry)
+{
+    return (entry & (P2M_FOREIGN | P2M_IDENTITY)) == 0;
+}
 
 /* The frame behind @pfn, or INVALID_MFN: no memory there, or past the end. */
 mfn_t p2m_lookup(pfn_t pfn);
@@ -25,3 +40,23 @@ pfn_t m2p_raw(mfn_t mfn);
 
 /* Number of entries of the P2M. */
 uint64_t p2m_size(void);
+
+/*
+ * The entry of @pfn becomes a frame of ours, or nothing (INVALID_MFN), or what
+ * is marked P2M_FOREIGN or P2M_IDENTITY.  Only our own table changes; Xen's is
+ * changed by mmu_set_m2p().  -EINVAL past the end.
+ */
+int __must_check p2m_set(pfn_t pfn, mfn_t mfn);
+
+/*
+ * Tell the toolstack where the P2M is, for dumps, save and migration: by its
+ * virtual address and our page tables (struct arch_shared_info: p2m_cr3,
+ * p2m_vaddr).  Tools older than that read a tree of frame lists instead, which
+ * p2m_publish_tree() builds: one page names up to 512 pages, each of which
+ * names up to 512 pages of the P2M.
+ *
+ * p2m_publish_tree() returns 0, -ENOMEM, or -E2BIG for more than the 512 GiB
+ * that such a tree covers; it takes pages for good.
+ */
+void p2m_publish(void);
+int __must_check p2m_publish_tree(void);

@@ -26,6 +26,9 @@ struct walk {
 /* Walk the current tables to @va.  True when a present leaf was found. */
 bool walk_address(vaddr_t va, struct walk *w);
 
+/* One entry of the table of @level at @mfn, which must be a table of ours. */
+pte_t walk_entry(mfn_t mfn, unsigned int level, unsigned int index);
+
 /* Where the entry of @level on the path lives, to be written by mmu_update. */
 maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page: memory in whole pages.
+ *
+ * A buddy allocator over pseudo-physical frames.  It starts with the padding of
+ * the bootstrap region, which the builder has mapped, and has more memory
+ * mapped, 2 MiB or more at a time, when it first needs it (plinth/physmap.h);
+ * so what a domain never uses is never touched.
+ *
+ *   units    orders: 2^order pages, aligned to their size by pfn, contiguous
+ *            by pfn and by virtual address, not by mfn
+ *   owns     a page belongs to whoever allocated it until page_free()
+ *   context  threads and boot
+ *   failure  NULL when memory is out, with everything still usable.  Misuse, a
+ *            double free or a pointer that was never allocated, is a panic; a
+ *            write after free is one too, in debug builds, when the page is
+ *            allocated again
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <plinth/addr.h>
+#include <plinth/compiler.h>
+
+#define PAGE_MAX_ORDER 18u /* 1 GiB */
+
+/* Take over what boot_map found free.  After protect_init(). */
+void page_init(void);
+
+/* 2^order pages of undefined content, or NULL. */
+void *page_alloc(unsigned int order);
+
+/* The same, filled with zeroes. */
+void *page_alloc_zeroed(unsigned int order);
+
+/* Give back what page_alloc(@order) returned; NULL is allowed. */
+void page_free(void *p, unsigned int order);
+
+/* The order of the allocated block that starts at @p. */
+unsigned int page_order(const void *p);
+
+struct page_stats {
+    uint64_t total;    /* pages that are, or can become, allocatable */
+    uint64_t free;     /* of these, not allocated now */
+    uint64_t unmapped; /* of the free ones, not yet in the physmap */
+    uint64_t overhead; /* of the others, tables and records of the physmap */
+    uint64_t failures; /* times page_alloc() said NULL */
+};
+struct page_stats page_stats(void);
+
+/*
+ * Check the free lists against the pages' own records.  0, or -EINVAL with
+ * @why saying what is wrong.
+ */
+int __must_check page_check(char *why, size_t len);
+
+/* For tests: the @nth allocation from now on says NULL; 0: none does. */
+void page_inject_failure(uint64_t nth);

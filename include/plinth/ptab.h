@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ptab: growing page tables.
+ *
+ * New tables are built as plain memory, bottom up, where no store needs Xen's
+ * consent.  ptab_commit() then takes away their writable mappings and hooks
+ * them into the live tables, all in one mmu_update: Xen validates a table with
+ * all its entries at once, which costs a fraction of one update per entry.
+ *
+ *   owns     pages for new tables come from the caller's function; they belong
+ *            to the tables after a commit, and go back after an abort
+ *   context  threads and boot
+ *   failure  -ENOMEM, -EEXIST, or what Xen says; a failed commit leaves the live
+ *            tables as they were and has given all pages back
+ */
+#pragma once
+
+#include <plinth/compiler.h>
+#include <plinth/pte.h>
+
+/* Tables, pages or entries in one change. */
+#define PTAB_MAX 64u
+
+struct ptab_txn {
+    mfn_t l4;
+    void *(*get)(void); /* a page, mapped writable, or NULL */
+    void (*put)(void *page);
+    unsigned int nr_tables; /* new tables, as plain memory */
+    uint64_t *tables[PTAB_MAX];
+    unsigned int nr_pages; /* mapped by ptab_map_owned() */
+    void *pages[PTAB_MAX];
+    unsigned int nr_links; /* entries to write in live tables */
+    struct {
+        maddr_t at;
+        pte_t pte;
+    } links[PTAB_MAX];
+};
+
+void ptab_begin(struct ptab_txn *txn, mfn_t l4, void *(*get)(void),
+                void (*put)(void *page));
+
+/*
+ * The L1 table for @va.  A new one comes as a pointer, zeroed, to be filled by
+ * plain stores; of one that is live already only its machine address comes, in
+ * @live, and *@table is NULL.
+ */
+int __must_check ptab_l1(struct ptab_txn *txn, vaddr_t va, uint64_t **table,
+                         maddr_t *live);
+
+/* One leaf, wherever its L1 is. */
+int __must_check ptab_map(struct ptab_txn *txn, vaddr_t va, pte_t pte);
+
+/*
+ * Map @page, which came from @get, writable at @va in addition to where it is.
+ * It goes back when the change does not happen.
+ */
+int __must_check ptab_map_owned(struct ptab_txn *txn, vaddr_t va, void *page);
+
+int __must_check ptab_commit(struct ptab_txn *txn);
+void ptab_abort(struct ptab_txn *txn);

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+#include <arch/vcpu.h>
+#include <plinth/bug.h>
+#include <plinth/errno.h>
+#include <plinth/hypercall.h>
+#include <plinth/mmu.h>
+#include <plinth/printk.h>
+#include <plinth/symbols.h>
+
+#define NR_PTES 256u
+#define NR_EXTS 32u
+#define NR_VAS  32u
+#define NR_RUNS 32u
+
+/* In place of the number of pages to flush. */
+#define FLUSH_ALL (MMU_INVLPG_MAX + 1)
+
+enum kind {
+    KIND_PTE,
+    KIND_EXT,
+    KIND_VA
+};
+
+static const char *const kind_names[] = {
+    [KIND_PTE] = "mmu_update",
+    [KIND_EXT] = "mmuext_op",
+    [KIND_VA] = "update_va_mapping",
+};
+
+struct va_request {
+    vaddr_t va;
+    pte_t pte;
+    unsigned long flags;
+};
+
+/* Neighbours of one kind: entries [first, first + nr) of that kind's array. */
+struct run {
+    enum kind kind;
+    unsigned int first, nr;
+    unsigned int done; /* Xen counts here what it has made */
+};
+
+struct queue {
+    unsigned int depth; /* of begin */
+    unsigned int nr_ptes, nr_exts, nr_vas, nr_runs;
+    unsigned int nr_pages; /* to flush, or FLUSH_ALL */
+    vaddr_t pages[MMU_INVLPG_MAX];
+    int failed; /* by a send that had to come before the end */
+
+    struct mmu_update ptes[NR_PTES];
+    struct mmuext_op exts[NR_EXTS];
+    struct va_request vas[NR_VAS];
+    const void *pte_by[NR_PTES], *ext_by[NR_EXTS], *va_by[NR_VAS];
+    struct run runs[NR_RUNS];
+    struct multicall_entry calls[NR_RUNS];
+
+    struct mmu_refusal refusal;
+    struct mmu_stats stats;
+};
+
+static struct queue queues[MAX_VCPUS];
+static bool sync_mode;
+static uint64_t inject; /* entries until the one to refuse; 0: none */
+
+static struct queue *this_queue(void)
+{
+    return &queues[vcpu_id()];
+}
+
+/*
+ * Sending.
+ */
+static void reset(struct queue *q)
+{
+    q->nr_ptes = q->nr_exts = q->nr_vas = q->nr_runs = 0;
+}
+
+static void note_refusal(struct queue *q, const struct run *r, int rc)
+{
+    const unsigned int i = r->first + (r->kind == KIND_VA ? 0 : r->done);
+    uint64_t offset = 0;
+    const char *name;
+
+    q->stats.refused++;
+    q->refusal = (struct mmu_refusal){ .what = kind_names[r->kind], .rc = rc };
+    switch (r->kind) {
+    case KIND_PTE:
+        q->refusal.where = q->ptes[i].ptr;
+        q->refusal.value = q->ptes[i].val;
+        q->refusal.by = q->pte_by[i];
+        break;
+    case KIND_EXT:
+        q->refusal.where = q->exts[i].arg1.mfn;
+        q->refusal.value = q->exts[i].cmd;
+        q->refusal.by = q->ext_by[i];
+        break;
+    case KIND_VA:
+        q->refusal.where = vaddr_x(q->vas[i].va);
+        q->refusal.value = q->vas[i].pte.raw;
+        q->refusal.by = q->va_by[i];
+        break;
+    }
+    name = symbol_lookup((uintptr_t)q->refusal.by, &offset);
+    pr_debug("mmu: %s: %#lx <- %#lx refused: %s, queued by %s+%#lx",
+             q->refusal.what, q->refusal.where, q->refusal.value,
+             errno_name(rc), name ? name : "?", offset);
+}
+
+static int send_run(struct queue *q, struct run *r)
+{
+    switch (r->kind) {
+    case KIND_PTE:
+        return hypercall_mmu_update(&q->ptes[r->first], r->nr, &r->done,
+                                    DOMID_SELF);
+    case KIND_EXT:
+        return hypercall_mmuext_op(&q->exts[r->first], r->nr, &r->done,
+                                   DOMID_SELF);
+    default:
+        return hypercall_update_va_mapping(
+            q->vas[r->first].va, q->vas[r->first].pte, q->vas[r->first].flags);
+    }
+}
+
+static void fill_call(struct queue *q, struct run *r, struct multicall_entry *c)
+{
+    *c = (struct multicall_entry){ 0 };
+    switch (r->kind) {
+    case KIND_PTE:
+        c->op = __HYPERVISOR_mmu_update;
+        c->args[0] = (uintptr_t)&q->ptes[r->first];
+        break;
+    case KIND_EXT:
+        c->op = __HYPERVISOR_mmuext_op;
+        c->args[0] = (uintptr_t)&q->exts[r->first];
+        break;
+    case KIND_VA:
+        c->op = __HYPERVISOR_update_va_mapping;
+        c->args[0] = vaddr_x(q->vas[r->first].va);
+        c->args[1] = q->vas[r->first].pte.raw;
+        c->args[2] = q->vas[r->first].flags;
+        return;
+    }
+    c->args[1] = r->nr;
+    c->args[2] = (uintptr_t)&r->done;
+    c->args[3] = DOMID_SELF;
+}
+
+static int send_multicall(struct queue *q)
+{
+    int rc;
+
+    for (unsigned int i = 0; i < q->nr_runs; i++)
+        fill_call(q, &q->runs[i], &q->calls[i]);
+
+    rc = hypercall_multicall(q->calls, q->nr_runs);
+    /* Only for a bad array or a nested call: neither is possible here. */
+    BUG_ON(rc != 0);
+
+    for (unsigned int i = 0; i < q->nr_runs; i++) {
+        const int result = (int)q->calls[i].result;
+
+        if (result != 0) {
+            note_refusal(q, &q->runs[i], result);
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* With a failure to inject, entry by entry, so that it hits just the one. */
+static int send_singly(struct queue *q)
+{
+    for (struct run *r = q->runs; r < q->runs + q->nr_runs; r++) {
+        for (unsigned int i = 0; i < r->nr; i++) {
+            struct run one = { .kind = r->kind,
+                               .first = r->first + i,
+                               .nr = 1 };
+            const int rc =
+                inject != 0 && --inject == 0 ? -ENOMEM : send_run(q, &one);
+
+            if (rc != 0) {
+                one.done = 0;
+                note_refusal(q, &one, rc);
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static int send_queued(struct queue *q)
+{
+    int rc;
+
+    if (q->nr_runs == 0)
+        return 0;
+
+    q->stats.entries += q->nr_ptes + q->nr_exts + q->nr_vas;
+    q->stats.hypercalls++;
+
+    if (unlikely(inject != 0)) {
+        rc = send_singly(q);
+    } else if (q->nr_runs == 1) {
+        rc = send_run(q, &q->runs[0]);
+        if (unlikely(rc != 0))
+            note_refusal(q, &q->runs[0], rc);
+    } else {
+        rc = send_multicall(q);
+    }
+    reset(q);
+    return rc;
+}
+
+/*
+ * Queueing.
+ */
+static void append_run(struct queue *q, enum kind kind, unsigned int first)
+{
+    q->runs[q->nr_runs++] =
+        (struct run){ .kind = kind, .first = first, .nr = 1 };
+}
+
+/* A full queue goes out early; what Xen says then is kept for the end. */
+static void send_early(struct queue *q)
+{
+    const int rc = send_queued(q);
+
+    if (q->failed == 0)
+        q->failed = rc;
+}
+
+/* Make room for one more of @kind, of which there are @nr of @max. */
+static void make_room(struct queue *q, unsigned int nr, unsigned int max)
+{
+    if (unlikely(nr == max || q->nr_runs == NR_RUNS))
+        send_early(q);
+}
+
+static void add_to_run(struct queue *q, enum kind kind, unsigned int index)
+{
+    struct run *last = &q->runs[q->nr_runs - 1];
+
+    /* Each update_va_mapping is a call of its own. */
+    if (q->nr_runs > 0 && last->kind == kind && kind != KIND_VA)
+        last->nr++;
+    else
+        append_run(q, kind, index);
+}
+
+/* With plinth.mmu=sync nothing waits for others. */
+static void queued_one(struct queue *q)
+{
+    ASSERT(q->depth > 0);
+    if (unlikely(sync_mode))
+        send_early(q);
+}
+
+static void add_pte(uint64_t ptr, uint64_t val, const void *by)
+{
+    struct queue *q = this_queue();
+    unsigned int i;
+
+    make_room(q, q->nr_ptes, NR_PTES);
+    i = q->nr_ptes++;
+    q->ptes[i] = (struct mmu_update){ .ptr = ptr, .val = val };
+    q->pte_by[i] = by;
+    add_to_run(q, KIND_PTE, i);
+    queued_one(q);
+}
+
+static void add_ext(const struct mmuext_op *op, const void *by)
+{
+    struct queue *q = this_queue();
+    unsigned int i;
+
+    make_room(q, q->nr_exts, NR_EXTS);
+    i = q->nr_exts++;
+    q->exts[i] = *op;
+    q->ext_by[i] = by;
+    add_to_run(q, KIND_EXT, i);
+    queued_one(q);
+}
+
+void mmu_set_pte(maddr_t at, pte_t pte)
+{
+    ASSERT(IS_ALIGNED(maddr_x(at), sizeof(pte)));
+    add_pte(maddr_x(at) | MMU_NORMAL_PT_UPDATE, pte.raw,
+            __builtin_return_address(0));
+}
+
+void mmu_set_pte_keep_ad(maddr_t at, pte_t pte)
+{
+    ASSERT(IS_ALIGNED(maddr_x(at), sizeof(pte)));
+    add_pte(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, pte.raw,
+            __builtin_return_address(0));
+}
+
+void mmu_set_m2p(mfn_t mfn, pfn_t pfn)
+{
+    add_pte(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE, pfn_x(pfn),
+            __builtin_return_address(0));
+}
+
+void mmu_pin(mfn_t mfn, unsigned int level)
+{
+    static const unsigned int commands[PT_LEVELS + 1] = {
+        [1] = MMUEXT_PIN_L1_TABLE,
+        [2] = MMUEXT_PIN_L2_TABLE,
+        [3] = MMUEXT_PIN_L3_TABLE,
+        [4] = MMUEXT_PIN_L4_TABLE,
+    };
+    const struct mmuext_op op = {
+        .cmd = commands[level],
+        .arg1.mfn = mfn_x(mfn),
+    };
+
+    ASSERT(level >= 1 && level <= PT_LEVELS);
+    add_ext(&op, __builtin_return_address(0));
+}
+
+void mmu_unpin(mfn_t mfn)
+{
+    const struct mmuext_op op = {
+        .cmd = MMUEXT_UNPIN_TABLE,
+        .arg1.mfn = mfn_x(mfn),
+    };
+
+    add_ext(&op, __builtin_return_address(0));
+}
+
+void mmu_ext(const struct mmuext_op *op)
+{
+    add_ext(op, __builtin_return_address(0));
+}
+
+void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
+{
+    struct queue *q = this_queue();
+    unsigned int i;
+
+    make_room(q, q->nr_vas, NR_VAS);
+    i = q->nr_vas++;
+    q->vas[i] = (struct va_request){ va, pte, flags };
+    q->va_by[i] = __builtin_return_address(0);
+    add_to_run(q, KIND_VA, i);
+    queued_one(q);
+}
+
+/*
+ * Flushing.
+ */
+void mmu_flush_page(vaddr_t va)
+{
+    struct queue *q = this_queue();
+
+    ASSERT(q->depth > 0);
+    if (q->nr_pages < MMU_INVLPG_MAX)
+        q->pages[q->nr_pages++] = va;
+    else
+        q->nr_pages = FLUSH_ALL;
+}
+
+void mmu_flush_all(void)
+{
+    ASSERT(this_queue()->depth > 0);
+    this_queue()->nr_pages = FLUSH_ALL;
+}
+
+/*
+ * The flushes noted become the last requests.  With one vCPU its own TLB is
+ * the only one that can hold anything.
+ */
+static void queue_flushes(struct queue *q)
+{
+    const unsigned int n = q->nr_pages;
+
+    q->nr_pages = 0;
+    if (n == FLUSH_ALL) {
+        q->stats.flushes++;
+        add_ext(&(struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL }, NULL);
+        return;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        const struct mmuext_op op = {
+            .cmd = MMUEXT_INVLPG_LOCAL,
+            .arg1.linear_addr = vaddr_x(q->pages[i]),
+        };
+
+        q->stats.invlpgs++;
+        add_ext(&op, NULL);
+    }
+}
+
+/*
+ * Begin and end.
+ */
+void mmu_begin(void)
+{
+    this_queue()->depth++;
+}
+
+int mmu_send(void)
+{
+    struct queue *q = this_queue();
+    int rc;
+
+    ASSERT(q->depth > 0);
+    queue_flushes(q);
+    send_early(q);
+    rc = q->failed;
+    q->failed = 0;
+    return rc;
+}
+
+int mmu_end(void)
+{
+    struct queue *q = this_queue();
+    const int rc = q->depth == 1 ? mmu_send() : 0;
+
+    BUG_ON(q->depth == 0);
+    q->depth--;
+    return rc;
+}
+
+void mmu_drop(void)
+{
+    struct queue *q = this_queue();
+
+    reset(q);
+    q->nr_pages = 0;
+}
+
+const struct mmu_refusal *mmu_refusal(void)
+{
+    return &this_queue()->refusal;
+}
+
+struct mmu_stats mmu_stats(void)
+{
+    return this_queue()->stats;
+}
+
+bool mmu_set_sync(bool on)
+{
+    const bool old = sync_mode;
+
+    sync_mode = on;
+    return old;
+}
+
+void mmu_inject_failure(uint64_t nth)
+{
+    inject = nth;
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/boot_map.h>
+#include <plinth/bug.h>
+#include <plinth/config.h>
+#include <plinth/errno.h>
+#include <plinth/kaddr.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/physmap.h>
+#include <plinth/printf.h>
+#include <plinth/string.h>
+
+/*
+ * The record of a page.  Of a block only the first page's says anything; the
+ * others are 0, so that a stale record is never taken for a block's.
+ */
+struct page {
+    uint32_t next, prev; /* in a free list, by pfn; 0 is text and so no page */
+    uint8_t state;
+    uint8_t order;
+    uint16_t unused[3];
+};
+_Static_assert(PAGE_SIZE % sizeof(struct page) == 0, "records fill pages");
+
+enum state {
+    NEITHER = 0,
+    FREE = 0xf5,
+    ALLOCATED = 0xa1,
+    CACHED = 0xc3
+};
+
+#define NR_ORDERS (PAGE_MAX_ORDER + 1)
+
+/* Single pages on their way: freed last, allocated first. */
+#define CACHE_SIZE 32u
+
+/* Frames that nobody has mapped yet: [start, end). */
+struct range {
+    uint64_t start, end;
+};
+#define NR_RANGES 8u
+
+static struct {
+    struct page *boot_records; /* of the pages in the bootstrap region */
+    uint32_t head[NR_ORDERS];
+    uint64_t nr_free; /* pages in the lists and in the cache */
+    uint64_t nr_total;
+    uint64_t nr_overhead; /* taken by tables and records of the physmap */
+    uint64_t failures;
+    unsigned int nr_cached;
+    void *cache[CACHE_SIZE];
+    unsigned int nr_ranges;
+    struct range ranges[NR_RANGES];
+    bool growing;
+    uint64_t inject;
+} pages;
+
+/* What is written over free memory, to see who writes there later. */
+#define POISON       0xfee1deadfee1deadull
+#define POISON_WORDS 16u
+
+static bool is_linear(uint64_t pfn)
+{
+    return pfn < linear_size();
+}
+
+static struct page *record(uint64_t pfn)
+{
+    return is_linear(pfn) ? &pages.boot_records[pfn]
+                          : (struct page *)PAGES_BASE + pfn;
+}
+
+static void *address(uint64_t pfn)
+{
+    return (void *)(is_linear(pfn) ? linear_va(_pfn(pfn))
+                                   : physmap_va(_pfn(pfn)));
+}
+
+/*
+ * Free lists, doubly linked by pfn.
+ */
+static void list_add(uint64_t pfn, unsigned int order)
+{
+    struct page *p = record(pfn);
+
+    p->state = FREE;
+    p->order = order;
+    p->prev = 0;
+    p->next = pages.head[order];
+    if (p->next != 0)
+        record(p->next)->prev = pfn;
+    pages.head[order] = pfn;
+}
+
+static void list_del(uint64_t pfn, unsigned int order)
+{
+    struct page *p = record(pfn);
+
+    if (p->next != 0)
+        record(p->next)->prev = p->prev;
+    if (p->prev != 0)
+        record(p->prev)->next = p->next;
+    else
+        pages.head[order] = p->next;
+    p->state = NEITHER;
+}
+
+/*
+ * Is the block of @order at @pfn free, as a whole and as one?  A buddy may be
+ * text, or not be mapped, or belong to the other of the two mappings; then its
+ * record says nothing or is not there.
+ */
+static bool is_free_buddy(uint64_t pfn, uint64_t of, unsigned int order)
+{
+    const struct page *p;
+
+    if (is_linear(pfn) != is_linear(of))
+        return false;
+    if (!is_linear(pfn) && !kaddr_chunk_mapped(pfn / CHUNK_PAGES))
+        return false;
+    p = record(pfn);
+    return p->state == FREE && p->order == order;
+}
+
+static void buddy_free(uint64_t pfn, unsigned int order)
+{
+    while (order < PAGE_MAX_ORDER) {
+        const uint64_t buddy = pfn ^ (1ul << order);
+
+        if (!is_free_buddy(buddy, pfn, order))
+            break;
+        list_del(buddy, order);
+        record(pfn)->state = NEITHER;
+        pfn &= buddy;
+        order++;
+    }
+    list_add(pfn, order);
+}
+
+/* A block of @order from the lists, or 0. */
+static uint64_t buddy_alloc(unsigned int order)
+{
+    unsigned int from = order;
+    uint64_t pfn;
+
+    while (from < NR_ORDERS && pages.head[from] == 0)
+        from++;
+    if (from == NR_ORDERS)
+        return 0;
+
+    pfn = pages.head[from];
+    list_del(pfn, from);
+    while (from > order) {
+        from--;
+        list_add(pfn + (1ul << from), from);
+    }
+    return pfn;
+}
+
+/* Add [start, end) as the largest aligned blocks that fit. */
+static void add_range(uint64_t start, uint64_t end)
+{
+    pages.nr_free += end - start;
+    while (start < end) {
+        unsigned int order = 0;
+
+        while (order < PAGE_MAX_ORDER && start % (2ul << order) == 0 &&
+               start + (2ul << order) <= end)
+            order++;
+        buddy_free(start, order);
+        start += 1ul << order;
+    }
+}
+
+/*
+ * The cache of single pages.
+ */
+static void drain_cache(void)
+{
+    while (pages.nr_cached > 0)
+        buddy_free(pfn_x(kaddr_pfn(pages.cache[--pages.nr_cached])), 0);
+}
+
+/*
+ * Growing.
+ */
+static void *take_reserved(void)
+{
+    const uint64_t pfn = buddy_alloc(0);
+
+    if (pfn == 0)
+        return NULL;
+    pages.nr_free--;
+    pages.nr_overhead++;
+    record(pfn)->state = ALLOCATED;
+    record(pfn)->order = 0;
+    return address(pfn);
+}
+
+static void put_reserved(void *p)
+{
+    const uint64_t pfn = pfn_x(kaddr_pfn(p));
+
+    pages.nr_free++;
+    pages.nr_overhead--;
+    buddy_free(pfn, 0);
+}
+
+/* Add what is free in the chunks just mapped; @r begins in the first. */
+static void add_chunks(struct range *r, uint64_t end_chunk)
+{
+    const uint64_t end = MIN(end_chunk * CHUNK_PAGES, r->end);
+
+    add_range(r->start, end);
+    r->start = end;
+}
+
+/* Bring in up to @nr chunks from where range @r begins. */
+static int grow_range(struct range *r, uint64_t nr)
+{
+    const uint64_t first = r->start / CHUNK_PAGES;
+    const uint64_t last = (r->end - 1) / CHUNK_PAGES;
+    uint64_t end = MIN(last + 1, first + nr);
+    int rc;
+
+    /* Two ranges may meet in one chunk, which comes in once. */
+    if (kaddr_chunk_mapped(first)) {
+        add_chunks(r, first + 1);
+        return 0;
+    }
+    while (end > first + 1 && kaddr_chunk_mapped(end - 1))
+        end--;
+
+    rc = physmap_add(first, end - first, sizeof(struct page), take_reserved,
+                     put_reserved);
+    if (rc == 0)
+        add_chunks(r, end);
+    return rc;
+}
+
+static bool grow(unsigned int order)
+{
+    const uint64_t want = MAX((1ul << order) / CHUNK_PAGES, 1ul);
+    bool grown = false;
+
+    /* Pages for the tables come from the lists, never by growing again. */
+    if (pages.growing)
+        return false;
+    pages.growing = true;
+
+    for (unsigned int i = 0; i < pages.nr_ranges && !grown; i++) {
+        struct range *r = &pages.ranges[i];
+
+        if (r->start < r->end)
+            grown = grow_range(r, MIN(want, (uint64_t)PHYSMAP_BATCH)) == 0;
+    }
+    pages.growing = false;
+    return grown;
+}
+
+/*
+ * Keep what growing itself needs; once nothing is left to grow by, the reserve
+ * is memory like any other.
+ */
+static bool below_reserve(unsigned int order)
+{
+    return pages.nr_free < (1ul << order) + PHYSMAP_PAGES;
+}
+
+/*
+ * Poison.
+ */
+static void poison(void *p, unsigned int order)
+{
+    uint64_t *words = p;
+
+    for (unsigned int i = 0; i < POISON_WORDS; i++)
+        words[i] = POISON;
+    record(pfn_x(kaddr_pfn(p)))->unused[0] = order + 1;
+}
+
+static void check_poison(const void *p)
+{
+    struct page *r = record(pfn_x(kaddr_pfn(p)));
+    const uint64_t *words = p;
+
+    if (r->unused[0] == 0)
+        return;
+    r->unused[0] = 0;
+    for (unsigned int i = 0; i < POISON_WORDS; i++)
+        if (words[i] != POISON)
+            panic("page: %p was written after it was freed: word %u is %#lx", p,
+                  i, words[i]);
+}
+
+/*
+ * The interface.
+ */
+static void *alloc_block(unsigned int order)
+{
+    uint64_t pfn;
+
+    while (below_reserve(order) && grow(order))
+        ;
+    pfn = buddy_alloc(order);
+    while (pfn == 0 && (pages.nr_cached > 0 || grow(order))) {
+        drain_cache();
+        pfn = buddy_alloc(order);
+    }
+    if (pfn == 0)
+        return NULL;
+
+    record(pfn)->order = order;
+    return address(pfn);
+}
+
+static void *alloc_slow(unsigned int order)
+{
+    void *p = NULL;
+
+    if (pages.inject == 0 || --pages.inject != 0)
+        p = order <= PAGE_MAX_ORDER ? alloc_block(order) : NULL;
+
+    if (p == NULL) {
+        pages.failures++;
+        return NULL;
+    }
+    record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
+    pages.nr_free -= 1ul << order;
+    if (CONFIG_DEBUG)
+        check_poison(p);
+    return p;
+}
+
+void *page_alloc(unsigned int order)
+{
+    void *p;
+
+    if (unlikely(order != 0 || pages.nr_cached == 0 || pages.inject != 0))
+        return alloc_slow(order);
+
+    p = pages.cache[--pages.nr_cached];
+    record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
+    pages.nr_free--;
+    if (CONFIG_DEBUG)
+        check_poison(p);
+    return p;
+}
+
+void *page_alloc_zeroed(unsigned int order)
+{
+    void *p = page_alloc(order);
+
+    if (p != NULL)
+        memset(p, 0, PAGE_SIZE << order);
+    return p;
+}
+
+static bool is_ours(const void *p)
+{
+    const uintptr_t va = (uintptr_t)p;
+
+    if (va % PAGE_SIZE != 0)
+        return false;
+    if (va >= VIRT_BASE)
+        return is_linear(pfn_x(linear_pfn(va)));
+    return va >= PHYSMAP_BASE && va < PHYSMAP_END &&
+           kaddr_chunk_mapped(pfn_to_chunk(kaddr_pfn(p)));
+}
+
+static struct page *live_record(const void *p, const char *who)
+{
+    struct page *r;
+
+    if (CONFIG_DEBUG && unlikely(!is_ours(p)))
+        panic("%s: %p is no page of the allocator's", who, p);
+    r = record(pfn_x(kaddr_pfn(p)));
+    if (unlikely(r->state != ALLOCATED))
+        panic("%s: %p is %s", who, p,
+              r->state == FREE || r->state == CACHED ? "free already"
+                                                     : "not allocated");
+    return r;
+}
+
+void page_free(void *p, unsigned int order)
+{
+    struct page *r;
+
+    if (p == NULL)
+        return;
+    r = live_record(p, "page_free");
+    if (unlikely(r->order != order))
+        panic("page_free: %p has order %u, not %u", p, r->order, order);
+
+    if (CONFIG_DEBUG)
+        poison(p, order);
+    pages.nr_free += 1ul << order;
+    if (order == 0 && pages.nr_cached < CACHE_SIZE) {
+        r->state = CACHED;
+        pages.cache[pages.nr_cached++] = p;
+        return;
+    }
+    buddy_free(pfn_x(kaddr_pfn(p)), order);
+}
+
+unsigned int page_order(const void *p)
+{
+    return live_record(p, "page_order")->order;
+}
+
+struct page_stats page_stats(void)
+{
+    uint64_t unmapped = 0;
+
+    for (unsigned int i = 0; i < pages.nr_ranges; i++)
+        unmapped += pages.ranges[i].end - pages.ranges[i].start;
+    return (struct page_stats){
+        .total = pages.nr_total,
+        .free = pages.nr_free + unmapped,
+        .unmapped = unmapped,
+        .overhead = pages.nr_overhead,
+        .failures = pages.failures,
+    };
+}
+
+void page_inject_failure(uint64_t nth)
+{
+    pages.inject = nth;
+}
+
+int page_check(char *why, size_t len)
+{
+    uint64_t n = pages.nr_cached;
+
+    for (unsigned int order = 0; order < NR_ORDERS; order++) {
+        uint64_t prev = 0;
+
+        for (uint64_t pfn = pages.head[order]; pfn != 0;) {
+            const struct page *r = record(pfn);
+
+            if (r->state != FREE || r->order != order || r->prev != prev ||
+                pfn % (1ul << order) != 0) {
+                snprintf(why, len, "pfn %#lx in list %u: state %#x, order %u",
+                         pfn, order, r->state, r->order);
+                return -EINVAL;
+            }
+            n += 1ul << order;
+            prev = pfn;
+            pfn = r->next;
+        }
+    }
+    for (unsigned int i = 0; i < pages.nr_cached; i++) {
+        const uint64_t pfn = pfn_x(kaddr_pfn(pages.cache[i]));
+
+        if (record(pfn)->state != CACHED) {
+            snprintf(why, len, "pfn %#lx in the cache: state %#x", pfn,
+                     record(pfn)->state);
+            return -EINVAL;
+        }
+    }
+    if (n != pages.nr_free) {
+        snprintf(why, len, "%lu pages in the lists, %lu counted", n,
+                 pages.nr_free);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/*
+ * Starting.
+ */
+static uint64_t carve_size(void)
+{
+    const uint64_t chunks = (p2m_size() + CHUNK_PAGES - 1) / CHUNK_PAGES;
+
+    return ALIGN_UP(linear_size() * sizeof(struct page), PAGE_SIZE) +
+           ALIGN_UP((chunks + 63) / 64 * 8, PAGE_SIZE);
+}
+
+/* The records of the bootstrap region and the chunk bits, from its padding. */
+static void carve(uint64_t pfn)
+{
+    const uint64_t records = linear_size() * sizeof(struct page);
+    uint8_t *p = (uint8_t *)linear_va(_pfn(pfn));
+
+    memset(p, 0, carve_size());
+    pages.boot_records = (struct page *)p;
+    kaddr_init((uint64_t *)(p + ALIGN_UP(records, PAGE_SIZE)),
+               (p2m_size() + CHUNK_PAGES - 1) / CHUNK_PAGES);
+}
+
+static void add_free_region(const struct boot_region *r)
+{
+    uint64_t start = pfn_x(r->start);
+    const uint64_t end = start + r->nr_pages;
+    const uint64_t carved = carve_size() / PAGE_SIZE;
+
+    if (start >= linear_size()) {
+        BUG_ON(pages.nr_ranges == NR_RANGES);
+        pages.ranges[pages.nr_ranges++] = (struct range){ start, end };
+        pages.nr_total += end - start;
+        return;
+    }
+    if (pages.boot_records == NULL && end - start > carved) {
+        carve(start);
+        start += carved;
+    }
+    /* What comes before it is a page or two, and not worth a second pass. */
+    if (pages.boot_records != NULL) {
+        add_range(start, end);
+        pages.nr_total += end - start;
+    }
+}
+
+void page_init(void)
+{
+    const struct boot_map *map = boot_map();
+
+    for (unsigned int i = 0; i < map->nr_regions; i++)
+        if (map->regions[i].free)
+            add_free_region(&map->regions[i]);
+    if (pages.boot_records == NULL)
+        panic("page: the bootstrap region has no room for %lu bytes of records",
+              carve_size());
+}

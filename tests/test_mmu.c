@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue, growing tables, and the audit that watches over both. */
+#include <arch/cpu.h>
+#include <plinth/audit.h>
+#include <plinth/errno.h>
+#include <plinth/fixmap.h>
+#include <plinth/kaddr.h>
+#include <plinth/linear.h>
+#include <plinth/mmu.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/physmap.h>
+#include <plinth/printk.h>
+#include <plinth/ptab.h>
+#include <plinth/ptdump.h>
+#include <plinth/start_info.h>
+#include <plinth/string.h>
+#include <plinth/test.h>
+#include <plinth/walk.h>
+
+#define NX_RW (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
+
+/* Somewhere in the kernel's half where nothing else is. */
+#define NOWHERE 0xffffa00000000000ul
+
+static mfn_t l4(void)
+{
+    return maddr_to_mfn(_maddr(read_cr3()));
+}
+
+static mfn_t mfn_of(const void *p)
+{
+    return p2m_lookup(kaddr_pfn(p));
+}
+
+static maddr_t entry_of(vaddr_t va)
+{
+    struct walk w;
+
+    walk_address(va, &w);
+    return walk_entry_maddr(&w, va, 1);
+}
+
+static void expect_sound(struct test_run *run_)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+}
+
+TEST(mmu, audit_is_content)
+{
+    expect_sound(run_);
+}
+
+/* A table that is not read-only cannot be made; so show it what it is not. */
+TEST(mmu, audit_sees_a_page_at_the_wrong_place)
+{
+    void *a = page_alloc(0), *b = page_alloc(0);
+    char why[120] = "";
+
+    REQUIRE(a != NULL && b != NULL);
+    mmu_begin();
+    mmu_set_pte(entry_of(ptr_to_vaddr(a)), pte_make(mfn_of(b), NX_RW));
+    mmu_flush_page(ptr_to_vaddr(a));
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(audit(why, sizeof(why)), -EINVAL);
+    EXPECT(strstr(why, "not pfn") != NULL);
+
+    mmu_begin();
+    mmu_set_pte(entry_of(ptr_to_vaddr(a)), pte_make(mfn_of(a), NX_RW));
+    mmu_flush_page(ptr_to_vaddr(a));
+    EXPECT_EQ(mmu_end(), 0);
+    expect_sound(run_);
+    page_free(a, 0);
+    page_free(b, 0);
+}
+
+TEST(mmu, audit_sees_a_writable_and_executable_page)
+{
+    void *p = page_alloc(0);
+    char why[120] = "";
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    mmu_set_va(fixmap_va(FIX_TEST), pte_make(mfn_of(p), PTE_P | PTE_RW),
+               UVMF_INVLPG);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(audit(why, sizeof(why)), -EINVAL);
+    EXPECT(strstr(why, "writable and executable") != NULL);
+    fixmap_clear(FIX_TEST);
+    page_free(p, 0);
+}
+
+/* Runs of a kind are one hypercall, mixed kinds one multicall. */
+TEST(mmu, neighbours_travel_together)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    struct mmu_stats before, after;
+    void *p = page_alloc(0);
+
+    REQUIRE(p != NULL);
+    before = mmu_stats();
+    mmu_begin();
+    for (unsigned int i = 0; i < 20; i++)
+        mmu_set_pte(at, pte_make(mfn_of(p), i % 2 ? NX_RW : NX_RW & ~PTE_RW));
+    EXPECT_EQ(mmu_stats().hypercalls, before.hypercalls);
+    EXPECT_EQ(mmu_end(), 0);
+    after = mmu_stats();
+    EXPECT_EQ(after.hypercalls, before.hypercalls + 1);
+    EXPECT_EQ(after.entries, before.entries + 20);
+
+    before = after;
+    mmu_begin();
+    mmu_set_pte(at, (pte_t){ 0 });
+    mmu_set_va(fixmap_va(FIX_TEST), pte_make(mfn_of(p), NX_RW), 0);
+    mmu_set_pte(at, (pte_t){ 0 });
+    mmu_flush_page(fixmap_va(FIX_TEST));
+    EXPECT_EQ(mmu_end(), 0);
+    after = mmu_stats();
+    EXPECT_EQ(after.hypercalls, before.hypercalls + 1);
+    EXPECT_EQ(after.entries, before.entries + 4);
+    EXPECT_EQ(after.invlpgs, before.invlpgs + 1);
+    page_free(p, 0);
+}
+
+TEST(mmu, nested_begin_sends_at_the_outer_end)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    void *p = page_alloc(0);
+    struct walk w;
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    mmu_begin();
+    mmu_set_pte(at, pte_make(mfn_of(p), NX_RW));
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT(!walk_address(fixmap_va(FIX_TEST), &w));
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT(walk_address(fixmap_va(FIX_TEST), &w));
+    fixmap_clear(FIX_TEST);
+    page_free(p, 0);
+}
+
+TEST(mmu, dropped_requests_are_not_made)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    void *p = page_alloc(0);
+    struct walk w;
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    mmu_set_pte(at, pte_make(mfn_of(p), NX_RW));
+    mmu_drop();
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT(!walk_address(fixmap_va(FIX_TEST), &w));
+    page_free(p, 0);
+}
+
+/* Flushes: page by page up to a point, then all at once. */
+TEST(mmu, many_flushes_become_one)
+{
+    struct mmu_stats before = mmu_stats(), after;
+
+    mmu_begin();
+    for (unsigned int i = 0; i < MMU_INVLPG_MAX; i++)
+        mmu_flush_page(_vaddr(NOWHERE + i * PAGE_SIZE));
+    EXPECT_EQ(mmu_end(), 0);
+    after = mmu_stats();
+    EXPECT_EQ(after.invlpgs, before.invlpgs + MMU_INVLPG_MAX);
+    EXPECT_EQ(after.flushes, before.flushes);
+
+    before = after;
+    mmu_begin();
+    for (unsigned int i = 0; i < 10 * MMU_INVLPG_MAX; i++)
+        mmu_flush_page(_vaddr(NOWHERE + i * PAGE_SIZE));
+    EXPECT_EQ(mmu_end(), 0);
+    after = mmu_stats();
+    EXPECT_EQ(after.invlpgs, before.invlpgs);
+    EXPECT_EQ(after.flushes, before.flushes + 1);
+}
+
+TEST(mmu, refused_request_is_named)
+{
+    const uint64_t *table = (const uint64_t *)start_info()->pt_base;
+    const maddr_t good = entry_of(fixmap_va(FIX_TEST));
+    const maddr_t bad = entry_of(ptr_to_vaddr(table));
+    const struct mmu_refusal *r = mmu_refusal();
+    void *p = page_alloc(0);
+    struct walk w;
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    mmu_set_pte(good, pte_make(mfn_of(p), NX_RW));
+    mmu_set_pte(bad, pte_make(mfn_of(table), NX_RW));
+    mmu_set_pte(good, (pte_t){ 0 });
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    EXPECT_STR(r->what, "mmu_update");
+    EXPECT_EQ(r->where, maddr_x(bad));
+    EXPECT_EQ(r->value, pte_make(mfn_of(table), NX_RW).raw);
+    EXPECT_EQ(r->rc, -EBUSY);
+    EXPECT((uintptr_t)r->by > (uintptr_t)_text &&
+           (uintptr_t)r->by < (uintptr_t)_etext);
+
+    /* The one before it was made, the one behind it not. */
+    EXPECT(walk_address(fixmap_va(FIX_TEST), &w));
+    fixmap_clear(FIX_TEST);
+    page_free(p, 0);
+}
+
+TEST(mmu, refused_request_is_named_in_a_multicall)
+{
+    const struct mmu_refusal *r = mmu_refusal();
+    const struct mmuext_op op = { .cmd = MMUEXT_UNPIN_TABLE,
+                                  .arg1.mfn = mfn_x(mfn_of(_data)) };
+
+    mmu_begin();
+    mmu_set_va(fixmap_va(FIX_TEST), (pte_t){ 0 }, 0);
+    mmu_ext(&op);
+    EXPECT_EQ(mmu_end(), -EINVAL);
+    EXPECT_STR(r->what, "mmuext_op");
+    EXPECT_EQ(r->where, op.arg1.mfn);
+}
+
+TEST(mmu, more_than_the_queue_holds)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    const struct mmu_stats before = mmu_stats();
+    void *p = page_alloc(0);
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    for (unsigned int i = 0; i < 1000; i++)
+        mmu_set_pte(at, pte_make(mfn_of(p), i % 2 ? NX_RW : NX_RW & ~PTE_RW));
+    mmu_set_pte(at, (pte_t){ 0 });
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(mmu_stats().entries, before.entries + 1001);
+    EXPECT(mmu_stats().hypercalls <= before.hypercalls + 4);
+    page_free(p, 0);
+}
+
+/* What an early send is told must not be lost until the end. */
+TEST(mmu, refusal_before_the_end_is_told_at_the_end)
+{
+    const uint64_t *table = (const uint64_t *)start_info()->pt_base;
+    const maddr_t bad = entry_of(ptr_to_vaddr(table));
+    const maddr_t good = entry_of(fixmap_va(FIX_TEST));
+
+    mmu_begin();
+    mmu_set_pte(bad, pte_make(mfn_of(table), NX_RW));
+    for (unsigned int i = 0; i < 1000; i++)
+        mmu_set_pte(good, (pte_t){ 0 });
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    mmu_begin();
+    EXPECT_EQ(mmu_end(), 0);
+}
+
+TEST(mmu, sync_mode_sends_one_by_one)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    const struct mmu_stats before = mmu_stats();
+    const bool old = mmu_set_sync(true);
+
+    mmu_begin();
+    mmu_set_pte(at, (pte_t){ 0 });
+    mmu_set_pte(at, (pte_t){ 0 });
+    EXPECT_EQ(mmu_stats().hypercalls, before.hypercalls + 2);
+    EXPECT_EQ(mmu_end(), 0);
+    mmu_set_sync(old);
+}
+
+TEST(mmu, m2p_can_be_written)
+{
+    void *p = page_alloc(0);
+    const mfn_t mfn = mfn_of(p);
+    const pfn_t pfn = kaddr_pfn(p);
+
+    REQUIRE(p != NULL);
+    mmu_begin();
+    mmu_set_m2p(mfn, _pfn(pfn_x(pfn) ^ 1));
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(pfn_x(m2p_raw(mfn)), pfn_x(pfn) ^ 1);
+    EXPECT(pfn_eq(m2p_lookup(mfn), INVALID_PFN));
+    mmu_begin();
+    mmu_set_m2p(mfn, pfn);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(pfn_x(m2p_lookup(mfn)), pfn_x(pfn));
+    page_free(p, 0);
+}
+
+/*
+ * Growing tables.
+ */
+static struct ptab_txn txn;
+
+static void *get(void)
+{
+    return page_alloc(0);
+}
+
+static void put(void *page)
+{
+    page_free(page, 0);
+}
+
+/* Unhook and give back all tables that a change made below one L4 slot. */
+static void tear_down(struct test_run *run_, unsigned int nr)
+{
+    mmu_begin();
+    mmu_set_pte(maddr_add(mfn_to_maddr(l4()),
+                          pt_index(_vaddr(NOWHERE), 4) * sizeof(pte_t)),
+                (pte_t){ 0 });
+    for (unsigned int i = 0; i < nr; i++)
+        mmu_set_pte(entry_of(ptr_to_vaddr(txn.tables[i])),
+                    pte_make(mfn_of(txn.tables[i]), NX_RW));
+    EXPECT_EQ(mmu_end(), 0);
+    for (unsigned int i = 0; i < nr; i++)
+        page_free(txn.tables[i], 0);
+}
+
+TEST(ptab, whole_new_branch)
+{
+    uint64_t *p = page_alloc(0);
+    volatile uint64_t *there = (volatile uint64_t *)NOWHERE;
+
+    REQUIRE(p != NULL);
+    p[0] = 0x1234;
+    ptab_begin(&txn, l4(), get, put);
+    EXPECT_EQ(ptab_map(&txn, _vaddr(NOWHERE), pte_make(mfn_of(p), NX_RW)), 0);
+    EXPECT_EQ(txn.nr_tables, 3);
+    EXPECT_EQ(txn.nr_links, 1);
+    EXPECT_FAULT(TRAP_PF, (void)*there);
+    REQUIRE(ptab_commit(&txn) == 0);
+    EXPECT_EQ(*there, 0x1234);
+    *there = 0x5678;
+    EXPECT_EQ(p[0], 0x5678);
+    expect_sound(run_);
+
+    tear_down(run_, 3);
+    EXPECT_FAULT(TRAP_PF, (void)*there);
+    page_free(p, 0);
+    expect_sound(run_);
+}
+
+TEST(ptab, taken_address_is_refused)
+{
+    ptab_begin(&txn, l4(), get, put);
+    EXPECT_EQ(ptab_map(&txn, ptr_to_vaddr(_data), (pte_t){ PTE_P }), -EEXIST);
+    EXPECT_EQ(ptab_map(&txn, _vaddr(NOWHERE),
+                       pte_make(mfn_of(_data), PTE_P | PTE_NX)),
+              0);
+    EXPECT_EQ(ptab_map(&txn, _vaddr(NOWHERE),
+                       pte_make(mfn_of(_data), PTE_P | PTE_NX)),
+              -EEXIST);
+    ptab_abort(&txn);
+}
+
+/* A table, mapped writable: Xen refuses the hook, and all is as before. */
+TEST(ptab, refused_change_leaves_nothing)
+{
+    const uint64_t before = page_stats().free;
+
+    ptab_begin(&txn, l4(), get, put);
+    EXPECT_EQ(ptab_map(&txn, _vaddr(NOWHERE), pte_make(l4(), NX_RW)), 0);
+    EXPECT(ptab_commit(&txn) != 0);
+    EXPECT_EQ(page_stats().free, before);
+    expect_sound(run_);
+}
+
+/* Each page and each request refused in turn: nothing is left either way. */
+TEST(ptab, every_failure_leaves_nothing)
+{
+    const uint64_t before = page_stats().free;
+    unsigned int failures = 0;
+
+    for (unsigned int n = 1; n < 12; n++) {
+        int rc;
+
+        page_inject_failure(n);
+        ptab_begin(&txn, l4(), get, put);
+        rc = ptab_map(&txn, _vaddr(NOWHERE), pte_make(mfn_of(_data), PTE_P));
+        if (rc != 0)
+            ptab_abort(&txn);
+        page_inject_failure(0);
+        EXPECT(rc == 0 || rc == -ENOMEM);
+        failures += rc != 0;
+        if (rc != 0)
+            continue;
+
+        mmu_inject_failure(n - 3); /* behind the three pages */
+        rc = ptab_commit(&txn);
+        mmu_inject_failure(0);
+        failures += rc != 0;
+        if (rc == 0)
+            tear_down(run_, 3);
+        EXPECT_EQ(page_stats().free, before);
+    }
+    EXPECT_EQ(failures, 3 + 4);
+    expect_sound(run_);
+}
+
+TEST(physmap, every_mapped_page_is_at_its_address)
+{
+    char why[120];
+    uint64_t mapped = 0;
+
+    for (uint64_t i = 0; i < 3000; i++) {
+        const pfn_t pfn = _pfn(test_random() % p2m_size());
+        void *p = kaddr_lookup(pfn);
+        struct walk w;
+
+        if (p == NULL)
+            continue;
+        mapped++;
+        REQUIRE(walk_address(ptr_to_vaddr(p), &w) ||
+                pfn_x(pfn) < linear_size()); /* the stack guard */
+        EXPECT_EQ(pfn_x(kaddr_pfn(p)), pfn_x(pfn));
+    }
+    EXPECT(mapped > 0);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+}
+
+TEST(ptdump, names_the_parts)
+{
+    EXPECT_STR(ptdump_owner(ptr_to_vaddr(_text)), "text");
+    EXPECT_STR(ptdump_owner(ptr_to_vaddr(_rodata)), "rodata");
+    EXPECT_STR(ptdump_owner(fixmap_va(FIX_TEST)), "fixmap");
+    EXPECT_STR(ptdump_owner(_vaddr(PHYSMAP_BASE)), "physmap");
+    EXPECT_STR(ptdump_owner(_vaddr(0x1000)), "user");
+}
+
+static char dumped[4096];
+static size_t dumped_len;
+static void keep(const char *text, size_t len)
+{
+    const size_t n = MIN(len, sizeof(dumped) - 1 - dumped_len);
+
+    memcpy(dumped + dumped_len, text, n);
+    dumped_len += n;
+    dumped[dumped_len] = '\0';
+}
+
+TEST(ptdump, shows_text_as_one_range)
+{
+    printk_sink_t *old;
+    const char *line;
+
+    dumped_len = 0;
+    old = printk_set_sink(keep);
+    ptdump(l4());
+    printk_set_sink(old);
+
+    line = strstr(dumped, "R-X 4K  text\n");
+    REQUIRE(line != NULL);
+    EXPECT(strstr(strchr(line, '\n'), " text\n") == NULL);
+    EXPECT(strstr(dumped, "WX") == NULL);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/kaddr.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/physmap.h>
+#include <plinth/string.h>
+#include <plinth/test.h>
+
+static uint64_t allocated(void)
+{
+    const struct page_stats s = page_stats();
+
+    return s.total - s.free - s.overhead;
+}
+
+LEDGER(allocated_pages, allocated);
+
+static void check(struct test_run *run_)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(page_check(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+}
+
+TEST(page, one_page)
+{
+    uint64_t *p = page_alloc(0);
+
+    REQUIRE(p != NULL);
+    EXPECT_EQ((uintptr_t)p % PAGE_SIZE, 0);
+    EXPECT_EQ(page_order(p), 0);
+    p[0] = p[511] = 42;
+    EXPECT(kaddr_lookup(kaddr_pfn(p)) == p);
+    page_free(p, 0);
+    page_free(NULL, 0);
+    check(run_);
+}
+
+TEST(page, zeroed)
+{
+    uint8_t *p = page_alloc(1);
+
+    REQUIRE(p != NULL);
+    memset(p, 0xff, 2 * PAGE_SIZE);
+    page_free(p, 1);
+    p = page_alloc_zeroed(1);
+    REQUIRE(p != NULL);
+    for (unsigned int i = 0; i < 2 * PAGE_SIZE; i++)
+        REQUIRE(p[i] == 0);
+    page_free(p, 1);
+}
+
+TEST(page, every_order_is_aligned_and_apart)
+{
+    void *blocks[10];
+
+    for (unsigned int order = 0; order < ARRAY_SIZE(blocks); order++) {
+        blocks[order] = page_alloc(order);
+        if (blocks[order] == NULL)
+            continue; /* a small guest */
+        EXPECT_EQ(pfn_x(kaddr_pfn(blocks[order])) % (1ul << order), 0);
+        EXPECT_EQ(page_order(blocks[order]), order);
+        memset(blocks[order], order, PAGE_SIZE << order);
+    }
+    check(run_);
+    for (unsigned int order = 0; order < ARRAY_SIZE(blocks); order++) {
+        const uint8_t *p = blocks[order];
+
+        if (p == NULL)
+            continue;
+        for (uint64_t i = 0; i < PAGE_SIZE << order; i += 512)
+            EXPECT_EQ(p[i], order);
+        page_free(blocks[order], order);
+    }
+    check(run_);
+}
+
+TEST(page, order_out_of_range_is_null)
+{
+    EXPECT(page_alloc(PAGE_MAX_ORDER + 1) == NULL);
+    EXPECT(page_alloc(~0u) == NULL);
+}
+
+/* All there is, in single pages chained through themselves, and back. */
+TEST(page, exhaustion_and_recovery)
+{
+    const struct page_stats before = page_stats();
+    uint64_t n = 0;
+    void **chain = NULL, **p;
+
+    while ((p = page_alloc(0)) != NULL) {
+        *p = chain;
+        chain = p;
+        n++;
+    }
+    EXPECT_EQ(page_stats().free, 0);
+    EXPECT_EQ(page_stats().unmapped, 0);
+    EXPECT(page_alloc(0) == NULL);
+    check(run_);
+
+    /* Tables and records have taken some: three pages for each 2 MiB. */
+    EXPECT_EQ(n + page_stats().overhead, before.free + before.overhead);
+    EXPECT(page_stats().overhead <=
+           (p2m_size() / CHUNK_PAGES + 2) * 3 + PHYSMAP_PAGES);
+
+    while (chain != NULL) {
+        p = chain;
+        chain = *p;
+        page_free(p, 0);
+    }
+    EXPECT_EQ(page_stats().free, n);
+    check(run_);
+}
