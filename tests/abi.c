@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/bug.h>
 #include <plinth/features.h>
-#include <plinth/linear.h>
 #include <plinth/p2m.h>
 
 #include "abi.h"
@@ -33,31 +32,31 @@ domid_t own_domid(void)
     return domid;
 }
 
-int mmu_set_owned(maddr_t entry, uint64_t value, unsigned int owner)
+int set_at_owned(maddr_t entry, uint64_t value, unsigned int owner)
 {
     const struct mmu_update req = { .ptr = maddr_x(entry), .val = value };
 
     return hypercall_mmu_update(&req, 1, NULL, owner);
 }
 
-int mmu_set(maddr_t entry, uint64_t value)
+int set_at(maddr_t entry, uint64_t value)
 {
-    return mmu_set_owned(entry, value, DOMID_SELF);
+    return set_at_owned(entry, value, DOMID_SELF);
 }
 
 int set_entry(volatile uint64_t *table, unsigned int i, uint64_t value)
 {
-    return mmu_set(scratch_maddr(&table[i]), value);
+    return set_at(scratch_maddr(&table[i]), value);
 }
 
-int mmu_ext(unsigned int cmd, mfn_t mfn)
+int ext_frame(unsigned int cmd, mfn_t mfn)
 {
     const struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn_x(mfn) };
 
     return hypercall_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
-int mmu_ext_va(unsigned int cmd, uintptr_t va)
+int ext_va(unsigned int cmd, uintptr_t va)
 {
     const struct mmuext_op op = { .cmd = cmd, .arg1.linear_addr = va };
 
@@ -71,12 +70,12 @@ unsigned int pin_op(unsigned int level)
 
 int pin(unsigned int level, const volatile void *page)
 {
-    return mmu_ext(pin_op(level), scratch_mfn(page));
+    return ext_frame(pin_op(level), scratch_mfn(page));
 }
 
 int unpin(const volatile void *page)
 {
-    return mmu_ext(MMUEXT_UNPIN_TABLE, scratch_mfn(page));
+    return ext_frame(MMUEXT_UNPIN_TABLE, scratch_mfn(page));
 }
 
 uint64_t *new_readonly(void)

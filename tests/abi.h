@@ -62,15 +62,15 @@ bool xen_since(unsigned int minor);
 domid_t own_domid(void);
 
 /* One mmu_update, of the entry at @entry; with another owner of the data. */
-int mmu_set(maddr_t entry, uint64_t value);
-int mmu_set_owned(maddr_t entry, uint64_t value, unsigned int owner);
+int set_at(maddr_t entry, uint64_t value);
+int set_at_owned(maddr_t entry, uint64_t value, unsigned int owner);
 
 /* The same for entry @i of a scratch page. */
 int set_entry(volatile uint64_t *table, unsigned int i, uint64_t value);
 
 /* One mmuext_op on a frame, and one on an address. */
-int mmu_ext(unsigned int cmd, mfn_t mfn);
-int mmu_ext_va(unsigned int cmd, uintptr_t va);
+int ext_frame(unsigned int cmd, mfn_t mfn);
+int ext_va(unsigned int cmd, uintptr_t va);
 
 /* The operations that pin: MMUEXT_PIN_L1_TABLE for 1. */
 unsigned int pin_op(unsigned int level);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
-#include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
-#include <plinth/linear.h>
+#include <plinth/kaddr.h>
 #include <plinth/p2m.h>
+#include <plinth/page.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
@@ -30,25 +30,11 @@ static unsigned int nr_taken;
 static struct hook hooks[HOOKS_MAX];
 static unsigned int nr_hooks;
 
-/*
- * Where the pages come from: the first ones of the padding, which no one uses.
- * The one place to change when there is an allocator.
- */
-static void *page_from_padding(unsigned int n)
-{
-    const struct boot_map *map = boot_map();
+/* Where the pages come from: one block, for as long as one of them is taken. */
+#define SCRATCH_ORDER 5u
+BUILD_BUG_ON(1u << SCRATCH_ORDER != SCRATCH_PAGES);
 
-    for (unsigned int i = 0; i < map->nr_regions; i++) {
-        const struct boot_region *r = &map->regions[i];
-
-        if (strcmp(r->what, "padding") != 0)
-            continue;
-        if (n < r->nr_pages)
-            return linear_ptr(pfn_add(r->start, n));
-        n -= r->nr_pages;
-    }
-    return NULL;
-}
+static char *block;
 
 /* The current L1 entry for @p. */
 static uint64_t own_entry(const volatile void *p)
@@ -61,10 +47,13 @@ static uint64_t own_entry(const volatile void *p)
 
 void *scratch_page(void)
 {
-    void *page = page_from_padding(nr_taken);
+    void *page;
 
-    if (page == NULL || nr_taken == SCRATCH_PAGES)
+    if (block == NULL)
+        block = page_alloc(SCRATCH_ORDER);
+    if (block == NULL || nr_taken == SCRATCH_PAGES)
         panic("scratch: no page left, %u are taken", nr_taken);
+    page = block + nr_taken * PAGE_SIZE;
 
     taken[nr_taken].page = page;
     taken[nr_taken].entry = own_entry(page);
@@ -80,7 +69,7 @@ uint64_t scratch_in_use(void)
 
 mfn_t scratch_mfn(const volatile void *p)
 {
-    return p2m_lookup(linear_pfn((uintptr_t)p));
+    return p2m_lookup(kaddr_pfn(p));
 }
 
 maddr_t scratch_maddr(const volatile void *p)
@@ -117,9 +106,7 @@ int scratch_unmap(void *page)
 
 void scratch_frame_is(void *page, mfn_t mfn)
 {
-    uint64_t *p2m = (uint64_t *)start_info()->mfn_list;
-
-    p2m[pfn_x(linear_pfn((uintptr_t)page))] = mfn_x(mfn);
+    BUG_ON(p2m_set(kaddr_pfn(page), mfn) != 0);
 }
 
 void scratch_frame_gone(void *page)
@@ -136,7 +123,7 @@ static int update(maddr_t entry, uint64_t value)
 
 int scratch_hook(maddr_t entry, uint64_t value)
 {
-    const char *table = linear_ptr(m2p_lookup(maddr_to_mfn(entry)));
+    const char *table = kaddr_lookup(m2p_lookup(maddr_to_mfn(entry)));
     uint64_t before;
     int rc;
 
@@ -162,7 +149,7 @@ static int ext(unsigned int cmd, mfn_t mfn)
 static void leave_tables(struct test_run *run_)
 {
     const struct mmuext_op no_ldt = { .cmd = MMUEXT_SET_LDT };
-    const mfn_t l4 = p2m_lookup(linear_pfn(start_info()->pt_base));
+    const mfn_t l4 = p2m_lookup(kaddr_pfn((void *)start_info()->pt_base));
 
     if (!mfn_eq(maddr_to_mfn(_maddr(read_cr3())), l4))
         EXPECT_EQ(ext(MMUEXT_NEW_BASEPTR, l4), 0);
@@ -174,7 +161,7 @@ static void leave_tables(struct test_run *run_)
 /* A frame that was given away comes back as another one. */
 static void refill(struct test_run *run_, void *page)
 {
-    xen_pfn_t frame = pfn_x(linear_pfn((uintptr_t)page));
+    xen_pfn_t frame = pfn_x(kaddr_pfn(page));
     struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
 
     if (!mfn_eq(scratch_mfn(page), INVALID_MFN))
@@ -187,7 +174,7 @@ static void refill(struct test_run *run_, void *page)
 static void restore_page(struct test_run *run_, unsigned int i)
 {
     void *page = taken[i].page;
-    const uint64_t pfn = pfn_x(linear_pfn((uintptr_t)page));
+    const uint64_t pfn = pfn_x(kaddr_pfn(page));
     uint64_t flags = taken[i].entry & ~PTE_ADDR;
 
     refill(run_, page);
@@ -218,4 +205,7 @@ void scratch_restore(struct test_run *run_)
     for (unsigned int i = 0; i < nr_taken; i++)
         restore_page(run_, i);
     nr_taken = 0;
+
+    page_free(block, SCRATCH_ORDER);
+    block = NULL;
 }

@@ -8,8 +8,9 @@
  * tables and descriptor tables, takes back what was hooked into live tables,
  * unpins, and maps each page as it was found.
  *
- *   units    pages of the bootstrap region, at their own place in it
- *   owns     SCRATCH_PAGES pages of the region's padding
+ *   units    pages, each at its one kernel address (plinth/kaddr.h); the
+ *            second one taken follows the first, and so on
+ *   owns     a block of SCRATCH_PAGES pages while one of them is taken
  *   context  tests; one at a time
  *   failure  panic when there are no more pages; what cannot be restored is a
  *            failure of the test
@@ -19,7 +20,7 @@
 #include <plinth/pte.h>
 #include <plinth/test.h>
 
-#define SCRATCH_PAGES 32u
+#define SCRATCH_PAGES 32u /* a power of two */
 
 /* A page full of zeroes, mapped writable, with no other mapping. */
 void *scratch_page(void);

@@ -151,8 +151,8 @@ RULE(abi_assist, m2p_strict_fills_the_slot_of_the_m2p_early)
               live_l4()[L4_XEN_FIRST] & PTE_ADDR);
 
     /* And takes it away when it is to be the user's. */
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(strict)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(strict)), 0);
     EXPECT_EQ(strict[L4_XEN_FIRST], 0);
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
     EXPECT_RC(disable(VMASST_TYPE_m2p_strict), 0);
 }

@@ -92,10 +92,10 @@ RULE(abi_ext, invlpg_in_xens_part_is_ignored)
                                         MMUEXT_INVLPG_ALL };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
-        EXPECT_RC(mmu_ext_va(ops[i], vaddr_x(fixmap_va(FIX_TEST))), 0);
-        EXPECT_RC(mmu_ext_va(ops[i], 0xffff800000000000ul), 0);
-        EXPECT_RC(mmu_ext_va(ops[i], (uintptr_t)IN_HOLE), 0);
-        EXPECT_RC(mmu_ext_va(ops[i], NON_CANONICAL), 0);
+        EXPECT_RC(ext_va(ops[i], vaddr_x(fixmap_va(FIX_TEST))), 0);
+        EXPECT_RC(ext_va(ops[i], 0xffff800000000000ul), 0);
+        EXPECT_RC(ext_va(ops[i], (uintptr_t)IN_HOLE), 0);
+        EXPECT_RC(ext_va(ops[i], NON_CANONICAL), 0);
         EXPECT_RC(ext_for(ops[i], DOMID_NOBODY), -ESRCH);
     }
 }
@@ -119,10 +119,10 @@ static void flush_is_seen(struct test_run *run_, unsigned int cmd)
     EXPECT_RC(hypercall_update_va_mapping(
                   va, (pte_t){ scratch_pte(two, LEAF_RW) }, UVMF_NONE),
               0);
-    EXPECT_RC(mmu_ext_va(cmd, vaddr_x(va)), 0);
+    EXPECT_RC(ext_va(cmd, vaddr_x(va)), 0);
     EXPECT_EQ(there[0], 2);
     EXPECT_RC(hypercall_update_va_mapping(va, (pte_t){ 0 }, UVMF_NONE), 0);
-    EXPECT_RC(mmu_ext_va(cmd, vaddr_x(va)), 0);
+    EXPECT_RC(ext_va(cmd, vaddr_x(va)), 0);
     EXPECT_FAULT(TRAP_PF, (void)there[0]);
 }
 
@@ -172,9 +172,9 @@ RULE(abi_ext, clear_page_wants_a_page_that_may_be_written)
     uint64_t *page = scratch_page(), *table = new_table(1);
 
     page[0] = page[511] = ~0ul;
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), 0);
     EXPECT_EQ(page[0] | page[511], 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(table)), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(table)), -EINVAL);
 }
 
 RULE(abi_ext, clear_page_needs_no_writable_mapping)
@@ -183,18 +183,18 @@ RULE(abi_ext, clear_page_needs_no_writable_mapping)
 
     page[7] = 7;
     REQUIRE(scratch_readonly(page) == 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), 0);
     EXPECT_EQ(page[7], 0);
     EXPECT_RC(pin(2, page), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(page)), -EINVAL);
 }
 
 RULE(abi_ext, clear_page_of_another_is_refused)
 {
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(scratch_page())), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, frame_of_xen()), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, frame_beyond_memory()), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, INVALID_MFN), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(scratch_page())), 0);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, frame_of_xen()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, frame_beyond_memory()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, INVALID_MFN), -EINVAL);
 }
 
 RULE(abi_ext, clear_page_of_descriptors_is_refused)
@@ -203,9 +203,9 @@ RULE(abi_ext, clear_page_of_descriptors_is_refused)
     const uint64_t frame = mfn_x(scratch_mfn(gdt));
 
     EXPECT_RC(hypercall_set_gdt(&frame, 512), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(gdt)), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(gdt)), -EINVAL);
     EXPECT_RC(hypercall_set_gdt(NULL, 0), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, scratch_mfn(gdt)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, scratch_mfn(gdt)), 0);
 }
 
 static int copy_frame(mfn_t to, mfn_t from)
@@ -266,9 +266,9 @@ RULE(abi_ext, superpage_marks_are_gone)
 {
     const mfn_t mfn = scratch_mfn(scratch_page());
 
-    EXPECT_RC(mmu_ext(MMUEXT_CLEAR_PAGE, mfn), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_MARK_SUPER, mfn), -EOPNOTSUPP);
-    EXPECT_RC(mmu_ext(MMUEXT_UNMARK_SUPER, mfn), -EOPNOTSUPP);
+    EXPECT_RC(ext_frame(MMUEXT_CLEAR_PAGE, mfn), 0);
+    EXPECT_RC(ext_frame(MMUEXT_MARK_SUPER, mfn), -EOPNOTSUPP);
+    EXPECT_RC(ext_frame(MMUEXT_UNMARK_SUPER, mfn), -EOPNOTSUPP);
 }
 
 RULE(abi_ext, unknown_operation_is_not_there)
@@ -276,9 +276,9 @@ RULE(abi_ext, unknown_operation_is_not_there)
     static const unsigned int unknown[] = { 14, MMUEXT_UNMARK_SUPER + 1, 1000,
                                             ~0u };
 
-    EXPECT_RC(mmu_ext(MMUEXT_TLB_FLUSH_LOCAL, _mfn(0)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_TLB_FLUSH_LOCAL, _mfn(0)), 0);
     for (unsigned int i = 0; i < ARRAY_SIZE(unknown); i++)
-        EXPECT_RC(mmu_ext(unknown[i], _mfn(0)), -ENOSYS);
+        EXPECT_RC(ext_frame(unknown[i], _mfn(0)), -ENOSYS);
 }
 
 RULE(abi_ext, batch_stops_at_the_first_bad_operation)

@@ -4,7 +4,7 @@
  * domain writes the entries of its own frames, by MMU_MACHPHYS_UPDATE, and
  * reads all of it.
  */
-#include <plinth/linear.h>
+#include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 
 #include "abi.h"
@@ -13,8 +13,8 @@
 
 static int set_m2p(mfn_t mfn, uint64_t pfn)
 {
-    return mmu_set(_maddr(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE),
-                   pfn);
+    return set_at(_maddr(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE),
+                  pfn);
 }
 
 static const volatile uint64_t *m2p_entry(mfn_t mfn)
@@ -41,7 +41,7 @@ RULE(abi_m2p, entry_that_lies_is_not_believed)
 {
     uint64_t *page = scratch_page();
     const mfn_t mfn = scratch_mfn(page);
-    const pfn_t pfn = linear_pfn((uintptr_t)page);
+    const pfn_t pfn = kaddr_pfn(page);
 
     EXPECT_EQ(pfn_x(m2p_lookup(mfn)), pfn_x(pfn));
     EXPECT_RC(set_m2p(mfn, pfn_x(pfn) - 1), 0);
@@ -78,13 +78,13 @@ RULE(abi_m2p, any_address_in_the_frame_will_do)
     const uint64_t pfn = *m2p_entry(mfn);
     const uint64_t last = maddr_x(scratch_maddr(&table[511]));
 
-    EXPECT_RC(mmu_set(_maddr(last | MMU_MACHPHYS_UPDATE), OTHER_PFN), 0);
+    EXPECT_RC(set_at(_maddr(last | MMU_MACHPHYS_UPDATE), OTHER_PFN), 0);
     EXPECT_EQ(*m2p_entry(mfn), OTHER_PFN);
     EXPECT_EQ(table[511], 0);
     EXPECT_RC(set_m2p(mfn, pfn), 0);
 
     /* As an entry of the table the same value is refused. */
-    EXPECT_RC(mmu_set(_maddr(last), OTHER_PFN), -EINVAL);
+    EXPECT_RC(set_at(_maddr(last), OTHER_PFN), -EINVAL);
 }
 
 /* The upper half of the last argument is for page tables only. */
@@ -95,10 +95,10 @@ RULE(abi_m2p, owner_of_tables_is_oneself)
     const uint64_t pfn = *m2p_entry(mfn);
     const unsigned int self = (own_domid() + 1u) << 16 | DOMID_SELF;
 
-    EXPECT_RC(mmu_set_owned(at, pfn, self), 0);
-    EXPECT_RC(mmu_set_owned(at, pfn, own_domid()), -ESRCH);
+    EXPECT_RC(set_at_owned(at, pfn, self), 0);
+    EXPECT_RC(set_at_owned(at, pfn, own_domid()), -ESRCH);
     if (!is_dom0())
-        EXPECT_RC(mmu_set_owned(at, pfn, 1u << 16 | DOMID_SELF), -EPERM);
+        EXPECT_RC(set_at_owned(at, pfn, 1u << 16 | DOMID_SELF), -EPERM);
 }
 
 /* Of DOMID_IO is the first MiB; it has frames, but not ours. */
@@ -107,8 +107,8 @@ RULE(abi_m2p, owner_must_own_the_frame)
     const mfn_t mfn = scratch_mfn(scratch_page());
     const maddr_t at = _maddr(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE);
 
-    EXPECT_RC(mmu_set_owned(at, *m2p_entry(mfn), DOMID_SELF), 0);
-    EXPECT_RC(mmu_set_owned(at, *m2p_entry(mfn), DOMID_IO), -EINVAL);
+    EXPECT_RC(set_at_owned(at, *m2p_entry(mfn), DOMID_SELF), 0);
+    EXPECT_RC(set_at_owned(at, *m2p_entry(mfn), DOMID_IO), -EINVAL);
 }
 
 /* Tables and M2P in one batch, as whoever takes memory over has it. */

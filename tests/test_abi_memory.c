@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rules of memory_op: giving memory back, getting it, exchanging it. */
 #include <plinth/fixmap.h>
-#include <plinth/linear.h>
+#include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/string.h>
 
@@ -51,7 +51,7 @@ static uint64_t frame_of(const void *page)
 
 static uint64_t pfn_of(const void *page)
 {
-    return pfn_x(linear_pfn((uintptr_t)page));
+    return pfn_x(kaddr_pfn(page));
 }
 
 /*
@@ -132,7 +132,7 @@ RULE(abi_memory, page_that_is_a_table_is_not_freed_yet)
     REQUIRE(scratch_unmap(table) == 0);
     EXPECT_EQ(give(&frame, 1), 1);
     EXPECT_EQ(owned(), before);
-    EXPECT_RC(mmu_ext(MMUEXT_UNPIN_TABLE, _mfn(frame)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_UNPIN_TABLE, _mfn(frame)), 0);
     EXPECT_EQ(owned(), before - 1);
     scratch_frame_gone(table);
 }
@@ -252,9 +252,9 @@ RULE(abi_memory, increase_leaves_the_m2p_to_us)
               1);
     scratch_frame_is(page, _mfn(frame));
     EXPECT(pfn_eq(m2p_lookup(_mfn(frame)), INVALID_PFN));
-    EXPECT_RC(mmu_set(_maddr(frame << PAGE_SHIFT | MMU_MACHPHYS_UPDATE),
-                      pfn_of(page)),
-              0);
+    EXPECT_RC(
+        set_at(_maddr(frame << PAGE_SHIFT | MMU_MACHPHYS_UPDATE), pfn_of(page)),
+        0);
     EXPECT_EQ(pfn_x(m2p_lookup(_mfn(frame))), pfn_of(page));
     EXPECT_RC(scratch_writable(page), 0);
 }
@@ -306,7 +306,7 @@ RULE(abi_memory, table_is_not_exchanged)
 
     REQUIRE(scratch_unmap(table) == 0);
     EXPECT_RC(exchange(&x, &in, &out), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_UNPIN_TABLE, _mfn(in)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_UNPIN_TABLE, _mfn(in)), 0);
     x = of_one_page();
     EXPECT_RC(exchange(&x, &in, &out), 0);
     scratch_frame_is(table, _mfn(out));

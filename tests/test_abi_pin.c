@@ -310,14 +310,14 @@ RULE(abi_pin, frame_of_another_cannot_be_pinned)
     const mfn_t shared = maddr_to_mfn(_maddr(start_info()->shared_info));
 
     EXPECT_RC(pin(1, table), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_PIN_L1_TABLE, frame_of_xen()), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_PIN_L1_TABLE, frame_beyond_memory()), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_PIN_L1_TABLE, INVALID_MFN), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_PIN_L1_TABLE, shared), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_UNPIN_TABLE, frame_of_xen()), -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_UNPIN_TABLE, shared), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_PIN_L1_TABLE, frame_of_xen()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_PIN_L1_TABLE, frame_beyond_memory()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_PIN_L1_TABLE, INVALID_MFN), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_PIN_L1_TABLE, shared), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_UNPIN_TABLE, frame_of_xen()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_UNPIN_TABLE, shared), -EINVAL);
     if (!mfn_eq(other, INVALID_MFN))
-        EXPECT_RC(mmu_ext(MMUEXT_PIN_L1_TABLE, other), -EINVAL);
+        EXPECT_RC(ext_frame(MMUEXT_PIN_L1_TABLE, other), -EINVAL);
 }
 
 /* PGT_seg_desc_page is not a table's type. */
@@ -349,7 +349,7 @@ static uint64_t *copy_of_l4(void)
 
 static int run_on(const volatile void *l4)
 {
-    return mmu_ext(MMUEXT_NEW_BASEPTR, scratch_mfn(l4));
+    return ext_frame(MMUEXT_NEW_BASEPTR, scratch_mfn(l4));
 }
 
 static const void *running_on(void)
@@ -369,7 +369,7 @@ RULE(abi_pin, base_pointer_goes_to_another_l4_and_back)
     EXPECT_EQ(mfn_x(maddr_to_mfn(_maddr(read_cr3()))), mfn_x(scratch_mfn(l4)));
     EXPECT_RC(run_on(running_on()), 0);
     EXPECT_EQ(mfn_x(maddr_to_mfn(_maddr(read_cr3()))), mfn_x(before));
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_BASEPTR, frame_of_xen()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_BASEPTR, frame_of_xen()), -EINVAL);
 }
 
 RULE(abi_pin, base_pointer_wants_an_l4)
@@ -380,7 +380,7 @@ RULE(abi_pin, base_pointer_wants_an_l4)
     for (unsigned int level = 1; level < PT_LEVELS; level++)
         EXPECT_RC(run_on(new_table(level)), -EINVAL);
     EXPECT_RC(run_on(scratch_page()), -EINVAL); /* writable */
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_BASEPTR, INVALID_MFN), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_BASEPTR, INVALID_MFN), -EINVAL);
     EXPECT_EQ(read_cr3(), cr3);
 }
 
@@ -425,15 +425,15 @@ RULE(abi_pin, user_base_pointer_wants_an_l4)
 {
     uint64_t *l4 = new_readonly();
 
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(l4)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(l4)), 0);
     EXPECT_RC(scratch_writable(l4), -EBUSY);
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(new_table(3))),
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(new_table(3))),
               -EINVAL);
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, frame_of_xen()), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, frame_of_xen()), -EINVAL);
     EXPECT_RC(scratch_writable(l4), -EBUSY); /* still the old one */
 
     /* 0 is none; frame 0 could not be ours anyway. */
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
     EXPECT_RC(scratch_writable(l4), 0);
 }
 
@@ -442,9 +442,9 @@ RULE(abi_pin, replaced_user_base_is_free)
 {
     uint64_t *one = new_readonly(), *two = new_readonly();
 
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(one)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(one)), 0);
     EXPECT_RC(scratch_writable(one), -EBUSY);
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(two)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, scratch_mfn(two)), 0);
     EXPECT_RC(scratch_writable(one), 0);
     EXPECT_RC(scratch_writable(two), -EBUSY);
 }
@@ -452,7 +452,7 @@ RULE(abi_pin, replaced_user_base_is_free)
 /* There is always an L4 to run on. */
 RULE(abi_pin, base_pointer_cannot_be_none)
 {
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_BASEPTR, _mfn(0)), -EINVAL);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_BASEPTR, _mfn(0)), -EINVAL);
     EXPECT_RC(run_on(running_on()), 0);
-    EXPECT_RC(mmu_ext(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
+    EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
 }

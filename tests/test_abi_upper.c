@@ -265,11 +265,11 @@ RULE(abi_upper, preserve_ad_works_above_l1)
         _maddr(maddr_x(scratch_maddr(l2)) | MMU_PT_UPDATE_PRESERVE_AD);
 
     EXPECT_RC(set_entry(l2, 0, scratch_pte(l1, UPPER)), 0);
-    EXPECT_RC(mmu_set(keep, scratch_pte(l1, UPPER & ~PTE_A)), 0);
+    EXPECT_RC(set_at(keep, scratch_pte(l1, UPPER & ~PTE_A)), 0);
     EXPECT_EQ(l2[0] & PTE_A, PTE_A);
     EXPECT_RC(set_entry(l2, 0, scratch_pte(l1, UPPER & ~PTE_A)), 0);
     EXPECT_EQ(l2[0] & PTE_A, 0);
-    EXPECT_RC(mmu_set(keep, scratch_pte(l2, UPPER)), -EINVAL);
+    EXPECT_RC(set_at(keep, scratch_pte(l2, UPPER)), -EINVAL);
 }
 
 /*
@@ -377,7 +377,7 @@ RULE(abi_upper, subtree_appears_and_goes_by_one_entry)
     EXPECT_EQ(probe_write(there, 0x4321), 0);
     EXPECT_EQ(page[0], 0x4321);
 
-    EXPECT_RC(mmu_set(live_l4_entry(FREE_SLOT), 0), 0);
+    EXPECT_RC(set_at(live_l4_entry(FREE_SLOT), 0), 0);
     EXPECT_EQ(probe_read(there, &value), -EFAULT);
 }
 
@@ -466,12 +466,12 @@ RULE(abi_upper, owner_of_the_data_is_for_l1_only)
 {
     uint64_t *l1 = new_table(1);
 
-    EXPECT_RC(mmu_set_owned(scratch_maddr(l1), 0, DOMID_IO), 0);
+    EXPECT_RC(set_at_owned(scratch_maddr(l1), 0, DOMID_IO), 0);
     for (unsigned int level = 2; level <= PT_LEVELS; level++) {
         uint64_t *table = new_table(level);
 
-        EXPECT_RC(mmu_set_owned(scratch_maddr(table), 0, DOMID_SELF), 0);
-        EXPECT_RC(mmu_set_owned(scratch_maddr(table), 0, DOMID_IO), -EINVAL);
+        EXPECT_RC(set_at_owned(scratch_maddr(table), 0, DOMID_SELF), 0);
+        EXPECT_RC(set_at_owned(scratch_maddr(table), 0, DOMID_IO), -EINVAL);
     }
 }
 
@@ -537,6 +537,6 @@ RULE(abi_upper, own_l4_can_be_read_through_itself)
         SKIP("this Xen has linear page tables turned off");
     EXPECT_EQ(probe_read(&self[511], &value), 0);
     EXPECT_EQ(value & PTE_ADDR, live_l4()[511] & PTE_ADDR);
-    EXPECT_RC(mmu_set(live_l4_entry(slot), 0), 0);
+    EXPECT_RC(set_at(live_l4_entry(slot), 0), 0);
     EXPECT_EQ(probe_read(self, &value), -EFAULT);
 }

@@ -100,6 +100,7 @@ static inline int hypercall_update_descriptor(maddr_t entry, uint64_t desc)
     return HYPERCALL(update_descriptor, 2, maddr_x(entry), desc);
 }
 
+/* Each call's result is in its entry; Xen may change the rest of it. */
 static inline int hypercall_multicall(struct multicall_entry *calls,
                                       unsigned int nr)
 {
@@ -133,13 +134,6 @@ static inline int hypercall_set_segment_base(unsigned int which,
 static inline int hypercall_vm_assist(unsigned int cmd, unsigned int type)
 {
     return HYPERCALL(vm_assist, 2, cmd, type);
-}
-
-/* Each call's result is in its entry; Xen may change the rest of it. */
-static inline int hypercall_multicall(struct multicall_entry *calls,
-                                      unsigned int count)
-{
-    return HYPERCALL(multicall, 2, calls, count);
 }
 
 /* VIRQ_TIMER at that system time; 0 stops it. */
