@@ -190,6 +190,8 @@ static void restore_page(struct test_run *run_, unsigned int i)
 
 void scratch_restore(struct test_run *run_)
 {
+    const unsigned int failures = run_->failures;
+
     leave_tables(run_);
     while (nr_hooks > 0) {
         nr_hooks--;
@@ -206,6 +208,8 @@ void scratch_restore(struct test_run *run_)
         restore_page(run_, i);
     nr_taken = 0;
 
-    page_free(block, SCRATCH_ORDER);
+    /* What could not be put right is no memory for others: let it go. */
+    if (run_->failures == failures)
+        page_free(block, SCRATCH_ORDER);
     block = NULL;
 }

@@ -47,7 +47,10 @@ void scratch_frame_is(void *page, mfn_t mfn);
  */
 int scratch_hook(maddr_t entry, uint64_t value);
 
-/* All as it was before the test. */
+/*
+ * All as it was before the test.  If that fails, the block is never used again
+ * and the test counts as one that leaves pages behind.
+ */
 void scratch_restore(struct test_run *run);
 
 /* How many are taken; for the ledger. */

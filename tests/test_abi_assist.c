@@ -156,3 +156,40 @@ RULE(abi_assist, m2p_strict_fills_the_slot_of_the_m2p_early)
     EXPECT_RC(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), 0);
     EXPECT_RC(disable(VMASST_TYPE_m2p_strict), 0);
 }
+
+/*
+ * xen/arch/x86/x86_64/entry.S: create_bounce_frame(): the IOPL that
+ * PHYSDEVOP_set_iopl has set shows in a trap's frame only on demand.
+ */
+#define RFLAGS_IOPL (3u << 12)
+
+static uint64_t seen_rflags;
+
+static bool note_rflags(struct regs *regs, uint64_t address __unused)
+{
+    seen_rflags = regs->rflags;
+    return true;
+}
+
+static uint64_t iopl_in_a_frame(void)
+{
+    trap_handler_t *old = trap_set_handler(TRAP_BP, note_rflags);
+
+    asm volatile("int3" ::: "memory");
+    trap_set_handler(TRAP_BP, old);
+    return seen_rflags & RFLAGS_IOPL;
+}
+
+RULE(abi_assist, iopl_shows_on_demand)
+{
+    struct physdev_set_iopl iopl = { .iopl = 1 };
+
+    EXPECT_RC(hypercall_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+    EXPECT_EQ(iopl_in_a_frame(), 0);
+    EXPECT_RC(enable(VMASST_TYPE_architectural_iopl), 0);
+    EXPECT_EQ(iopl_in_a_frame(), 1u << 12);
+    EXPECT_RC(disable(VMASST_TYPE_architectural_iopl), 0);
+    EXPECT_EQ(iopl_in_a_frame(), 0);
+    iopl.iopl = 0;
+    EXPECT_RC(hypercall_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+}

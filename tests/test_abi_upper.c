@@ -243,6 +243,20 @@ RULE(abi_upper, l4_entry_gets_the_user_bit)
     user_is_added(run_, 4);
 }
 
+/*
+ * adjust_guest_l4e(): Xen may run a vCPU on a copy of the L4, where the CPU's
+ * notes are lost; so they are made in advance.
+ */
+RULE(abi_upper, l4_entry_gets_the_accessed_bit)
+{
+    uint64_t *l4 = new_table(4), *l3 = new_table(3), *l2 = new_table(2);
+
+    EXPECT_RC(set_entry(l4, 0, scratch_pte(l3, PTE_P | PTE_RW)), 0);
+    EXPECT_EQ(l4[0] & PTE_A, PTE_A);
+    EXPECT_RC(set_entry(l3, 0, scratch_pte(l2, PTE_P | PTE_RW)), 0);
+    EXPECT_EQ(l3[0] & PTE_A, 0);
+}
+
 /* mod_l2_entry(): the same child with other flags is not validated again. */
 RULE(abi_upper, nx_of_a_child_changes_alone)
 {
