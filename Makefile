@@ -39,7 +39,7 @@ core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o)
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o walk.o mmu.o boot_map.o)
 core += $(addprefix mm/,protect.o ramdisk.o ptab.o physmap.o page.o)
-core += $(addprefix mm/,p2m_tools.o audit.o ptdump.o)
+core += $(addprefix mm/,p2m_tools.o map.o heap.o audit.o ptdump.o)
 
 # What every guest needs.
 core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
@@ -49,7 +49,7 @@ core += $(addprefix kernel/,time.o shutdown.o)
 core += drivers/console.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
-core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o)
+core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
 
 # The self-tests: an application like any other.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o

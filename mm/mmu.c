@@ -7,7 +7,7 @@
 #include <plinth/printk.h>
 #include <plinth/symbols.h>
 
-#define NR_PTES 256u
+#define NR_PTES 576u
 #define NR_EXTS 32u
 #define NR_VAS  32u
 #define NR_RUNS 32u
@@ -295,6 +295,44 @@ void mmu_set_pte_keep_ad(maddr_t at, pte_t pte)
             __builtin_return_address(0));
 }
 
+/* A run that fits is queued in one tight loop; this is where bulk goes. */
+static void add_run(maddr_t at, const mfn_t *frames, uint64_t flags,
+                    unsigned int nr, const void *by)
+{
+    struct queue *q = this_queue();
+    uint64_t ptr = maddr_x(at) | MMU_NORMAL_PT_UPDATE;
+
+    ASSERT(q->depth > 0);
+    while (nr > 0) {
+        unsigned int n, i;
+
+        make_room(q, q->nr_ptes, NR_PTES);
+        n = MIN(nr, NR_PTES - q->nr_ptes);
+        add_to_run(q, KIND_PTE, q->nr_ptes);
+        q->runs[q->nr_runs - 1].nr += n - 1;
+        for (i = q->nr_ptes; i < q->nr_ptes + n; i++) {
+            q->ptes[i].ptr = ptr;
+            q->ptes[i].val = frames ? pte_make(*frames++, flags).raw : 0;
+            q->pte_by[i] = by;
+            ptr += sizeof(pte_t);
+        }
+        q->nr_ptes += n;
+        nr -= n;
+        queued_one(q);
+    }
+}
+
+void mmu_set_run(maddr_t at, const mfn_t *frames, uint64_t flags,
+                 unsigned int nr)
+{
+    add_run(at, frames, flags, nr, __builtin_return_address(0));
+}
+
+void mmu_clear_run(maddr_t at, unsigned int nr)
+{
+    add_run(at, NULL, 0, nr, __builtin_return_address(0));
+}
+
 void mmu_set_m2p(mfn_t mfn, pfn_t pfn)
 {
     add_pte(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE, pfn_x(pfn),
@@ -428,6 +466,7 @@ void mmu_drop(void)
 
     reset(q);
     q->nr_pages = 0;
+    q->failed = 0;
 }
 
 const struct mmu_refusal *mmu_refusal(void)

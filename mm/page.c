@@ -18,7 +18,8 @@ struct page {
     uint32_t next, prev; /* in a free list, by pfn; 0 is text and so no page */
     uint8_t state;
     uint8_t order;
-    uint16_t unused[3];
+    uint8_t poisoned; /* its first words are POISON */
+    uint8_t unused[5];
 };
 _Static_assert(PAGE_SIZE % sizeof(struct page) == 0, "records fill pages");
 
@@ -106,6 +107,22 @@ static void list_del(uint64_t pfn, unsigned int order)
 }
 
 /*
+ * Blocks are aligned by virtual address.  In the physmap that is by pfn as
+ * well; the bootstrap region starts anywhere.
+ */
+static uint64_t aligned_index(uint64_t pfn)
+{
+    return is_linear(pfn) ? linear_va(_pfn(pfn)) >> PAGE_SHIFT : pfn;
+}
+
+/* The other half of the next larger block. */
+static uint64_t buddy_of(uint64_t pfn, unsigned int order)
+{
+    return aligned_index(pfn) & 1ul << order ? pfn - (1ul << order)
+                                             : pfn + (1ul << order);
+}
+
+/*
  * Is the block of @order at @pfn free, as a whole and as one?  A buddy may be
  * text, or not be mapped, or belong to the other of the two mappings; then its
  * record says nothing or is not there.
@@ -125,13 +142,15 @@ static bool is_free_buddy(uint64_t pfn, uint64_t of, unsigned int order)
 static void buddy_free(uint64_t pfn, unsigned int order)
 {
     while (order < PAGE_MAX_ORDER) {
-        const uint64_t buddy = pfn ^ (1ul << order);
+        const uint64_t buddy = buddy_of(pfn, order);
 
         if (!is_free_buddy(buddy, pfn, order))
             break;
         list_del(buddy, order);
         record(pfn)->state = NEITHER;
-        pfn &= buddy;
+        /* The upper one is no block of its own any more. */
+        record(MAX(pfn, buddy))->poisoned = false;
+        pfn = MIN(pfn, buddy);
         order++;
     }
     list_add(pfn, order);
@@ -164,7 +183,8 @@ static void add_range(uint64_t start, uint64_t end)
     while (start < end) {
         unsigned int order = 0;
 
-        while (order < PAGE_MAX_ORDER && start % (2ul << order) == 0 &&
+        while (order < PAGE_MAX_ORDER &&
+               aligned_index(start) % (2ul << order) == 0 &&
                start + (2ul << order) <= end)
             order++;
         buddy_free(start, order);
@@ -194,6 +214,7 @@ static void *take_reserved(void)
     pages.nr_overhead++;
     record(pfn)->state = ALLOCATED;
     record(pfn)->order = 0;
+    record(pfn)->poisoned = false;
     return address(pfn);
 }
 
@@ -270,13 +291,13 @@ static bool below_reserve(unsigned int order)
 /*
  * Poison.
  */
-static void poison(void *p, unsigned int order)
+static void poison(void *p)
 {
     uint64_t *words = p;
 
     for (unsigned int i = 0; i < POISON_WORDS; i++)
         words[i] = POISON;
-    record(pfn_x(kaddr_pfn(p)))->unused[0] = order + 1;
+    record(pfn_x(kaddr_pfn(p)))->poisoned = true;
 }
 
 static void check_poison(const void *p)
@@ -284,9 +305,9 @@ static void check_poison(const void *p)
     struct page *r = record(pfn_x(kaddr_pfn(p)));
     const uint64_t *words = p;
 
-    if (r->unused[0] == 0)
+    if (!r->poisoned)
         return;
-    r->unused[0] = 0;
+    r->poisoned = false;
     for (unsigned int i = 0; i < POISON_WORDS; i++)
         if (words[i] != POISON)
             panic("page: %p was written after it was freed: word %u is %#lx", p,
@@ -393,7 +414,7 @@ void page_free(void *p, unsigned int order)
         panic("page_free: %p has order %u, not %u", p, r->order, order);
 
     if (CONFIG_DEBUG)
-        poison(p, order);
+        poison(p);
     pages.nr_free += 1ul << order;
     if (order == 0 && pages.nr_cached < CACHE_SIZE) {
         r->state = CACHED;
@@ -439,7 +460,7 @@ int page_check(char *why, size_t len)
             const struct page *r = record(pfn);
 
             if (r->state != FREE || r->order != order || r->prev != prev ||
-                pfn % (1ul << order) != 0) {
+                aligned_index(pfn) % (1ul << order) != 0) {
                 snprintf(why, len, "pfn %#lx in list %u: state %#x, order %u",
                          pfn, order, r->state, r->order);
                 return -EINVAL;

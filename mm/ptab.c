@@ -177,30 +177,42 @@ void ptab_abort(struct ptab_txn *txn)
  * Remap all, then hook: the first hook makes Xen flush what is stale, and the
  * rest of them find their pages flushed already.
  */
-int ptab_commit(struct ptab_txn *txn)
+void ptab_queue(struct ptab_txn *txn)
 {
-    int rc, undo;
-
-    mmu_begin();
     for (unsigned int i = 0; i < txn->nr_tables; i++)
         set_rights(txn->tables[i], PTE_P | PTE_A | PTE_NX);
     for (unsigned int i = 0; i < txn->nr_links; i++)
         mmu_set_pte(txn->links[i].at, txn->links[i].pte);
-    rc = mmu_end();
-    if (rc == 0)
-        return 0;
+}
 
-    /*
-     * Xen has stopped somewhere.  Unhook first what may have been hooked, last
-     * one first; then nothing holds the tables back.
-     */
+/*
+ * Xen has stopped somewhere.  Unhook first what may have been hooked, last one
+ * first; then nothing holds the tables back.
+ */
+void ptab_undo(struct ptab_txn *txn)
+{
+    int rc;
+
     mmu_begin();
     for (unsigned int i = txn->nr_links; i-- > 0;)
         mmu_set_pte(txn->links[i].at, (pte_t){ 0 });
     for (unsigned int i = 0; i < txn->nr_tables; i++)
         set_rights(txn->tables[i], DATA_FLAGS);
-    undo = mmu_end();
-    BUG_ON(undo != 0);
+    rc = mmu_send();
+    BUG_ON(rc != 0);
+    rc = mmu_end();
+    BUG_ON(rc != 0);
     ptab_abort(txn);
+}
+
+int ptab_commit(struct ptab_txn *txn)
+{
+    int rc;
+
+    mmu_begin();
+    ptab_queue(txn);
+    rc = mmu_end();
+    if (rc != 0)
+        ptab_undo(txn);
     return rc;
 }

@@ -11,11 +11,7 @@
 /* What each level's window shows. */
 static mfn_t window[PT_LEVELS + 1];
 
-/*
- * A place where the table of @level at @mfn can be read; NULL when there is
- * none.  Good until a walk comes to another table of that level.
- */
-static const volatile uint64_t *table_ptr(mfn_t mfn, unsigned int level)
+const volatile uint64_t *walk_table_ptr(mfn_t mfn, unsigned int level)
 {
     const enum fixmap_slot slot = FIX_WALK + level - 1;
     const volatile uint64_t *table = kaddr_lookup(m2p_lookup(mfn));
@@ -36,7 +32,7 @@ static const volatile uint64_t *table_ptr(mfn_t mfn, unsigned int level)
 
 pte_t walk_entry(mfn_t mfn, unsigned int level, unsigned int index)
 {
-    const volatile uint64_t *table = table_ptr(mfn, level);
+    const volatile uint64_t *table = walk_table_ptr(mfn, level);
 
     BUG_ON(table == NULL);
     return (pte_t){ table[index] };
@@ -54,7 +50,7 @@ bool walk_address(vaddr_t va, struct walk *w)
     *w = (struct walk){ .last = PT_LEVELS };
 
     for (unsigned int level = PT_LEVELS; level > 0; level--) {
-        const volatile uint64_t *table = table_ptr(mfn, level);
+        const volatile uint64_t *table = walk_table_ptr(mfn, level);
         pte_t *pte = &w->entry[level];
 
         if (table == NULL) {
@@ -92,7 +88,7 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
 
     if (rc != 0)
         return rc;
-    table = table_ptr(mfn, level);
+    table = walk_table_ptr(mfn, level);
     if (table == NULL)
         return -EFAULT;
 

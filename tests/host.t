@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds lib/ for the host and tests it there: once under the sanitizers, once
-# as the kernel has it, where guard pages still watch.
+# Builds lib/, and what else needs no Xen, for the host and tests it there: once
+# under the sanitizers, once as the kernel has it, where guard pages still watch.
 #
 #   prove tests/host.t                  from the top folder
 #   SEED=7 prove -v tests/host.t        with other random inputs
@@ -13,10 +13,10 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-sources=(args errno glob parse printf sha256 string)
+sources=(args errno glob parse printf ranges sha256 string)
 objects=("${sources[@]/%/.o}")
-modules=("${sources[@]}" compiler)
-fuzzers=(args glob parse printf)
+modules=("${sources[@]}" compiler heap heap_release)
+fuzzers=(args glob heap parse printf ranges)
 
 cc=${CC:-gcc}
 fuzz_cc=${FUZZ_CC:-clang}
@@ -45,15 +45,29 @@ library() {
                     -include tests/host/rename.h \
                     -c "lib/$name.c" -o "$dir/$name.o" &
     done
+    heap "$dir/heap.o" 1 "$compiler" "$@" &
+    heap "$dir/heap_release.o" 0 "$compiler" "$@" &
     wait
+}
+
+# heap OBJECT DEBUG COMPILER FLAGS...: mm/heap.c, whose pages the test provides
+heap() {
+    local object=$1 debug=$2 compiler=$3
+    shift 3
+    "$compiler" "${flags[@]}" "$@" -ffreestanding -DCONFIG_DEBUG="$debug" \
+                -include tests/host/rename.h -c mm/heap.c -o "$object"
 }
 
 # program FOLDER COMPILER NAME FLAGS...: one test program, linked with them
 program() {
-    local dir=$1 compiler=$2 name=$3
+    local dir=$1 compiler=$2 name=$3 more=()
     shift 3
+    case $name in
+        heap | heap_release) more=("$dir/$name.o") ;;
+        fuzz_heap) more=("$dir/heap.o") ;;
+    esac
     "$compiler" "${flags[@]}" "$@" "tests/host/$name.c" \
-                "${objects[@]/#/$dir/}" -o "$dir/test_$name"
+                "${objects[@]/#/$dir/}" "${more[@]}" -o "$dir/test_$name"
 }
 
 number=0

@@ -5,6 +5,9 @@
  * Printed, not judged: on any other clock they mean nothing.
  */
 #include <arch/cpu.h>
+#include <plinth/kaddr.h>
+#include <plinth/map.h>
+#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/test.h>
@@ -43,4 +46,50 @@ FATAL(cost, pages)
     ticks = rdtsc() - start;
     report("physmap growth, per page, order 9", ticks,
            before.unmapped - page_stats().unmapped);
+}
+
+/*
+ * Mapping, by number of pages: into a range without tables, and beside a page
+ * that keeps the table alive.
+ */
+#define BASE 0xffffa00000000000ul
+
+static mfn_t frames[4096];
+
+static void map_and_unmap(uint64_t nr, const char *where)
+{
+    const mfn_t l4 = map_current();
+    uint64_t start, mapped, unmapped;
+    int rc;
+
+    start = rdtsc();
+    rc = map_pages(l4, _vaddr(BASE), frames, nr, MAP_RW);
+    mapped = rdtsc() - start;
+    start = rdtsc();
+    rc |= unmap_pages(l4, _vaddr(BASE), nr);
+    unmapped = rdtsc() - start;
+    say("# cost: map %lu pages %s: %lu a page; unmap: %lu%s\n", nr, where,
+        mapped / nr, unmapped / nr, rc ? " (failed)" : "");
+}
+
+FATAL(cost, mapping)
+{
+    static const uint64_t sizes[] = { 1, 8, 64, 511, 4096 };
+    uint64_t *block = page_alloc(12);
+
+    REQUIRE(block != NULL);
+    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++)
+        frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i));
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+        map_and_unmap(sizes[i], "into new tables");
+        map_and_unmap(sizes[i], "into new tables, again");
+    }
+    EXPECT_EQ(map_pages(map_current(), _vaddr(BASE + 511 * PAGE_SIZE), frames,
+                        1, MAP_RW),
+              0);
+    for (unsigned int i = 0; i < ARRAY_SIZE(sizes) - 1; i++) {
+        map_and_unmap(sizes[i], "into a live table");
+        map_and_unmap(sizes[i], "into a live table, again");
+    }
 }

@@ -430,7 +430,7 @@ TEST(ptdump, names_the_parts)
     EXPECT_STR(ptdump_owner(_vaddr(0x1000)), "user");
 }
 
-static char dumped[4096];
+static char dumped[4 * PAGE_SIZE];
 static size_t dumped_len;
 static void keep(const char *text, size_t len)
 {

@@ -22,6 +22,8 @@
  *   units    entries by machine address; frames by mfn
  *   owns     nothing: requests are copied in, tables stay with the caller
  *   context  threads and boot; one queue per vCPU; not event handlers
+ * An inner mmu_end() returns 0 and says nothing: its requests are not sent yet.
+ *
  *   failure  the first refused request, as Xen's errno.  Requests before it
  *            have been made.  Those behind it in the same run have not; later
  *            runs have, so a caller who must undo keeps to one run between
@@ -46,8 +48,8 @@ int __must_check mmu_end(void);
 int __must_check mmu_send(void);
 
 /*
- * Forget what is queued and not yet sent; for a caller who has found, between
- * begin and end, that nothing of it shall happen.
+ * Forget what is queued and not yet sent, and what Xen has said of what was; for
+ * a caller who has found, between begin and end, that nothing of it shall happen.
  */
 void mmu_drop(void);
 
@@ -56,6 +58,11 @@ void mmu_set_pte(maddr_t at, pte_t pte);
 
 /* The same, keeping the A and D bits that the CPU has set meanwhile. */
 void mmu_set_pte_keep_ad(maddr_t at, pte_t pte);
+
+/* The @nr entries from @at on map @frames with @flags; or nothing. */
+void mmu_set_run(maddr_t at, const mfn_t *frames, uint64_t flags,
+                 unsigned int nr);
+void mmu_clear_run(maddr_t at, unsigned int nr);
 
 /* Xen's M2P gives @pfn for @mfn. */
 void mmu_set_m2p(mfn_t mfn, pfn_t pfn);

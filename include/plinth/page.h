@@ -7,8 +7,8 @@
  * mapped, 2 MiB or more at a time, when it first needs it (plinth/physmap.h);
  * so what a domain never uses is never touched.
  *
- *   units    orders: 2^order pages, aligned to their size by pfn, contiguous
- *            by pfn and by virtual address, not by mfn
+ *   units    orders: 2^order pages, at a virtual address aligned to their
+ *            size, contiguous by virtual address and pfn, not by mfn
  *   owns     a page belongs to whoever allocated it until page_free()
  *   context  threads and boot
  *   failure  NULL when memory is out, with everything still usable.  Misuse, a

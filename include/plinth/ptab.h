@@ -57,4 +57,13 @@ int __must_check ptab_map(struct ptab_txn *txn, vaddr_t va, pte_t pte);
 int __must_check ptab_map_owned(struct ptab_txn *txn, vaddr_t va, void *page);
 
 int __must_check ptab_commit(struct ptab_txn *txn);
+
+/* Before a commit: forget it, and give all pages back. */
 void ptab_abort(struct ptab_txn *txn);
+
+/*
+ * A commit in two steps, for those who queue more beside it: queue its requests
+ * between mmu_begin() and mmu_end(); when these fail, undo.
+ */
+void ptab_queue(struct ptab_txn *txn);
+void ptab_undo(struct ptab_txn *txn);

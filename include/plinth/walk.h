@@ -29,6 +29,12 @@ bool walk_address(vaddr_t va, struct walk *w);
 /* One entry of the table of @level at @mfn, which must be a table of ours. */
 pte_t walk_entry(mfn_t mfn, unsigned int level, unsigned int index);
 
+/*
+ * A place to read the table of @level at @mfn, or NULL.  Good until a walk comes
+ * to another table of that level.
+ */
+const volatile uint64_t *walk_table_ptr(mfn_t mfn, unsigned int level);
+
 /* Where the entry of @level on the path lives, to be written by mmu_update. */
 maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
 

@@ -11,23 +11,28 @@
 #ifndef PLINTH_RENAMED
 #define PLINTH_RENAMED
 
-#define memcpy    plinth_memcpy
-#define memmove   plinth_memmove
-#define memset    plinth_memset
-#define memcmp    plinth_memcmp
-#define memchr    plinth_memchr
-#define strlen    plinth_strlen
-#define strnlen   plinth_strnlen
-#define strcmp    plinth_strcmp
-#define strncmp   plinth_strncmp
-#define strchr    plinth_strchr
-#define strrchr   plinth_strrchr
-#define strstr    plinth_strstr
-#define strspn    plinth_strspn
-#define strcspn   plinth_strcspn
-#define strlcpy   plinth_strlcpy
-#define vsnprintf plinth_vsnprintf
-#define snprintf  plinth_snprintf
+#define memcpy        plinth_memcpy
+#define memmove       plinth_memmove
+#define memset        plinth_memset
+#define memcmp        plinth_memcmp
+#define memchr        plinth_memchr
+#define strlen        plinth_strlen
+#define strnlen       plinth_strnlen
+#define strcmp        plinth_strcmp
+#define strncmp       plinth_strncmp
+#define strchr        plinth_strchr
+#define strrchr       plinth_strrchr
+#define strstr        plinth_strstr
+#define strspn        plinth_strspn
+#define strcspn       plinth_strcspn
+#define strlcpy       plinth_strlcpy
+#define vsnprintf     plinth_vsnprintf
+#define snprintf      plinth_snprintf
+#define malloc        plinth_malloc
+#define calloc        plinth_calloc
+#define realloc       plinth_realloc
+#define aligned_alloc plinth_aligned_alloc
+#define free          plinth_free
 
 #else
 #undef PLINTH_RENAMED
@@ -49,5 +54,10 @@
 #undef strlcpy
 #undef vsnprintf
 #undef snprintf
+#undef malloc
+#undef calloc
+#undef realloc
+#undef aligned_alloc
+#undef free
 
 #endif
