@@ -58,9 +58,10 @@ static inline int hypercall_set_trap_table(const struct trap_info *table)
     return HYPERCALL(set_trap_table, 1, table);
 }
 
+/* @owner: whose the data is; above bit 16, whose the tables are, plus 1. */
 static inline int hypercall_mmu_update(const struct mmu_update *req,
                                        unsigned int count, unsigned int *done,
-                                       domid_t owner)
+                                       unsigned int owner)
 {
     return HYPERCALL(mmu_update, 4, req, count, done, owner);
 }
@@ -79,6 +80,15 @@ static inline int hypercall_update_va_mapping(vaddr_t va, pte_t pte,
     return HYPERCALL(update_va_mapping, 3, vaddr_x(va), pte.raw, flags);
 }
 
+/* The same, where @pte may name a frame of @owner. */
+static inline int hypercall_update_va_mapping_otherdomain(vaddr_t va, pte_t pte,
+                                                          unsigned long flags,
+                                                          domid_t owner)
+{
+    return HYPERCALL(update_va_mapping_otherdomain, 4, vaddr_x(va), pte.raw,
+                     flags, owner);
+}
+
 static inline int hypercall_set_gdt(const uint64_t *frames,
                                     unsigned int entries)
 {
@@ -90,6 +100,7 @@ static inline int hypercall_update_descriptor(maddr_t entry, uint64_t desc)
     return HYPERCALL(update_descriptor, 2, maddr_x(entry), desc);
 }
 
+/* Each call's result is in its entry; Xen may change the rest of it. */
 static inline int hypercall_multicall(struct multicall_entry *calls,
                                       unsigned int nr)
 {
@@ -104,6 +115,31 @@ static inline int hypercall_fpu_taskswitch(int set)
 static inline int hypercall_set_debugreg(int reg, unsigned long value)
 {
     return HYPERCALL(set_debugreg, 2, reg, value);
+}
+
+/* The register's value, or a negative errno; no register is that large. */
+static inline long hypercall_get_debugreg(int reg)
+{
+    return HYPERCALL(get_debugreg, 1, reg);
+}
+
+/* SEGBASE_*: the base of FS or GS, or the selector of the user's GS. */
+static inline int hypercall_set_segment_base(unsigned int which,
+                                             unsigned long base)
+{
+    return HYPERCALL(set_segment_base, 2, which, base);
+}
+
+/* VMASST_CMD_*, VMASST_TYPE_*. */
+static inline int hypercall_vm_assist(unsigned int cmd, unsigned int type)
+{
+    return HYPERCALL(vm_assist, 2, cmd, type);
+}
+
+/* VIRQ_TIMER at that system time; 0 stops it. */
+static inline int hypercall_set_timer_op(uint64_t when_ns)
+{
+    return HYPERCALL(set_timer_op, 1, when_ns);
 }
 
 static inline long hypercall_memory_op(unsigned int cmd, void *arg)
