@@ -138,7 +138,7 @@ RULE(abi_m2p, table_is_read_only)
 {
     const mfn_t mfn = scratch_mfn(scratch_page());
     uint64_t *entry = (uint64_t *)MACH2PHYS_VIRT_START + mfn_x(mfn);
-    uint64_t value;
+    uint64_t value = 0;
 
     EXPECT_EQ(probe_read(entry, &value), 0);
     EXPECT_EQ(probe_write(entry, value), -EFAULT);

@@ -543,7 +543,7 @@ RULE(abi_upper, own_l4_can_be_read_through_itself)
         (void *)(0xffff000000000000ul | slot << 39 | slot << 30 | slot << 21 |
                  slot << 12);
     const uint64_t entry = live_l4_entry(0).x & PTE_ADDR;
-    uint64_t value;
+    uint64_t value = 0;
 
     EXPECT_RC(scratch_hook(live_l4_entry(slot), entry | UPPER), -EINVAL);
     EXPECT_EQ(probe_read(self, &value), -EFAULT);
