@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Runs in the lab's dom0: what Xen's own tools say of a guest that holds still.
+
+. /lab/lib.sh
+
+create still "$IMAGE" 'extra="tests=fatal.hang"' || exit 1
+waitfor 20 hanging still || exit 1
+domain=$(xl domid still)
+cat "$(console still)"
+echo "-- p2m"
+xen-mfndump dump-p2m "$domain"
+echo "-- xenctx"
+xenctx -s /lab/symbols -a -C "$domain"
+echo "-- lookup"
+cr3=$(xenctx -a "$domain" 0 | sed -n 's/.*cr3: *\([0-9a-f]*\).*/\1/p' | head -n 1)
+echo "cr3 $cr3"
+xen-mfndump lookup-pte "$domain" "0x$(printf %x $((0x$cr3 >> 12)))"
+xl destroy still
