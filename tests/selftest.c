@@ -22,6 +22,7 @@ int main(int argc, char *argv[])
     static const char *const options[] = {
         "ramdisk.sha256", /* what the ramdisk's content must hash to */
         "ramdisk.size",   /* and its size in bytes */
+        "steps",          /* of random tests */
         "expect",         /* "notes" or "legacy": how the image was loaded */
         NULL,
     };

@@ -7,6 +7,7 @@
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/parse.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
@@ -344,13 +345,16 @@ static void compare_with_model(struct test_run *run_)
 
 TEST(map, random_steps_agree_with_a_model)
 {
+    const char *option = test_option("steps");
+    uint64_t steps = 100000;
     char why[120] = "";
 
+    REQUIRE(option == NULL || parse_u64(option, &steps) == 0);
     REQUIRE(setup());
     memset(model, NONE, sizeof(model));
-    for (unsigned int i = 0; i < 2000 && run_->failures == 0; i++) {
+    for (uint64_t i = 0; i < steps && run_->failures == 0; i++) {
         random_step(run_);
-        if (i % 100 == 0) {
+        if (i % 500 == 0) {
             compare_with_model(run_);
             EXPECT_EQ(audit(why, sizeof(why)), 0);
             EXPECT_STR(why, "");

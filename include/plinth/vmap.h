@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap: frames at an address of their own in the kernel's dynamic area.
+ *
+ * For what the physmap cannot give: frames that are not neighbours side by side,
+ * frames of others, stacks with a page below them that is not there.  Behind
+ * each range one page is left unmapped.
+ *
+ *   units    pages
+ *   owns     the address range is the caller's until vunmap(); the frames always
+ *            are
+ *   context  threads and boot
+ *   failure  -ENOMEM, -ENOSPC when the area is full, and what map_pages() says;
+ *            nothing has changed then.  vunmap() of what is no such range is a
+ *            panic
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <plinth/compiler.h>
+#include <plinth/map.h>
+#include <plinth/ranges.h>
+
+#define VMAP_BASE 0xffffa00000000000ul
+#define VMAP_END  0xffffc00000000000ul
+
+/* Map @frames[0..nr) with @flags (MAP_*) side by side; *@p is where. */
+int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,
+                      void **p);
+
+/* Undo a vmap() of @nr pages. */
+void vunmap(void *p, uint64_t nr);
+
+struct ranges_stats vmap_stats(void);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/bug.h>
+#include <plinth/errno.h>
+#include <plinth/heap.h>
+#include <plinth/vmap.h>
+
+#define GUARD 1 /* pages left unmapped behind each range */
+
+/*
+ * Nodes of the range tree come from the heap.  Giving a range back may need one,
+ * and must not fail: so each range brings a spare one along when it is made.
+ */
+struct spare {
+    struct spare *next;
+};
+static struct spare *spares;
+
+/* The area as one free range needs no heap. */
+static struct range_node first;
+static bool first_taken;
+
+static struct range_node *get_node(struct ranges *r __unused)
+{
+    struct spare *s = spares;
+
+    if (!first_taken) {
+        first_taken = true;
+        return &first;
+    }
+    if (s == NULL)
+        return malloc(sizeof(struct range_node));
+    spares = s->next;
+    return (struct range_node *)s;
+}
+
+static void put_node(struct ranges *r __unused, struct range_node *node)
+{
+    if (node == &first)
+        first_taken = false;
+    else
+        free(node);
+}
+
+static struct ranges area = { .get_node = get_node, .put_node = put_node };
+
+static int add_spare(void)
+{
+    struct spare *s = malloc(sizeof(struct range_node));
+
+    if (s == NULL)
+        return -ENOMEM;
+    s->next = spares;
+    spares = s;
+    return 0;
+}
+
+static void drop_spare(void)
+{
+    struct spare *s = spares;
+
+    if (s != NULL) {
+        spares = s->next;
+        free(s);
+    }
+}
+
+static int take_range(uint64_t nr, uint64_t *start)
+{
+    int rc = 0;
+
+    if (area.end == 0)
+        rc = ranges_init(&area, VMAP_BASE / PAGE_SIZE, VMAP_END / PAGE_SIZE);
+    if (rc == 0)
+        rc = add_spare();
+    if (rc != 0)
+        return rc;
+
+    /* Large ranges lie on 2 MiB, so that whole tables can be hooked. */
+    rc = ranges_alloc(&area, nr + GUARD, nr >= PT_ENTRIES ? PT_ENTRIES : 1,
+                      start);
+    if (rc != 0)
+        drop_spare();
+    return rc;
+}
+
+static void give_range(uint64_t start, uint64_t nr)
+{
+    const int rc = ranges_free(&area, start, nr + GUARD);
+
+    if (rc != 0)
+        panic("vunmap: %#lx, %lu pages, is no range of vmap's: %s",
+              start * PAGE_SIZE, nr, errno_name(rc));
+    drop_spare();
+}
+
+int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
+{
+    uint64_t start;
+    int rc = nr == 0 || nr >= (VMAP_END - VMAP_BASE) / PAGE_SIZE ? -EINVAL : 0;
+
+    if (rc == 0)
+        rc = take_range(nr, &start);
+    if (rc != 0)
+        return rc;
+
+    rc = map_pages(map_current(), _vaddr(start * PAGE_SIZE), frames, nr, flags);
+    if (rc != 0) {
+        give_range(start, nr);
+        return rc;
+    }
+    *p = (void *)(start * PAGE_SIZE);
+    return 0;
+}
+
+void vunmap(void *p, uint64_t nr)
+{
+    const int rc = unmap_pages(map_current(), ptr_to_vaddr(p), nr);
+
+    if (rc != 0)
+        panic("vunmap: %p, %lu pages: %s", p, nr, errno_name(rc));
+    give_range((uintptr_t)p / PAGE_SIZE, nr);
+}
+
+struct ranges_stats vmap_stats(void)
+{
+    return ranges_stats(&area);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/audit.h>
+#include <plinth/errno.h>
+#include <plinth/kaddr.h>
+#include <plinth/mmu.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/test.h>
+#include <plinth/vmap.h>
+
+/* Pages of the area in use; an area nobody has touched yet has none. */
+static uint64_t in_use(void)
+{
+    const uint64_t all = (VMAP_END - VMAP_BASE) / PAGE_SIZE;
+    const struct ranges_stats s = vmap_stats();
+
+    return s.nr == 0 && s.free == 0 ? 0 : all - s.free;
+}
+
+LEDGER(vmap_pages, in_use);
+
+#define PAGES 8u
+static void *pages[PAGES];
+static mfn_t frames[PAGES];
+
+static bool setup(void)
+{
+    for (unsigned int i = 0; i < PAGES; i++) {
+        pages[i] = page_alloc_zeroed(0);
+        if (pages[i] == NULL)
+            return false;
+        /* Backwards, so that neighbours are none. */
+        frames[PAGES - 1 - i] = p2m_lookup(kaddr_pfn(pages[i]));
+    }
+    return true;
+}
+
+static void teardown(void)
+{
+    for (unsigned int i = 0; i < PAGES; i++)
+        page_free(pages[i], 0);
+}
+
+TEST(vmap, scattered_frames_side_by_side)
+{
+    volatile uint64_t *at;
+    void *p = NULL;
+
+    REQUIRE(setup());
+    EXPECT_EQ(vmap(frames, PAGES, MAP_RW, &p), 0);
+    at = p;
+    for (unsigned int i = 0; i < PAGES; i++)
+        at[i * 512] = i;
+    for (unsigned int i = 0; i < PAGES; i++)
+        EXPECT_EQ(*(uint64_t *)pages[PAGES - 1 - i], i);
+    vunmap(p, PAGES);
+    EXPECT_FAULT(TRAP_PF, (void)*at);
+    teardown();
+}
+
+TEST(vmap, guard_page_behind_each)
+{
+    volatile uint8_t *at;
+    void *a = NULL, *b = NULL;
+
+    REQUIRE(setup());
+    EXPECT_EQ(vmap(frames, 2, MAP_RW, &a), 0);
+    EXPECT_EQ(vmap(frames, 2, MAP_RW, &b), 0);
+    at = a;
+    EXPECT_FAULT(TRAP_PF, at[2 * PAGE_SIZE] = 1);
+    EXPECT(b != a);
+    EXPECT((uintptr_t)b >= (uintptr_t)a + 3 * PAGE_SIZE || b < a);
+    vunmap(a, 2);
+    vunmap(b, 2);
+    teardown();
+}
+
+TEST(vmap, failure_takes_nothing)
+{
+    void *p = &p;
+    const uint64_t before = in_use();
+
+    REQUIRE(setup());
+    EXPECT_EQ(vmap(frames, 0, MAP_RW, &p), -EINVAL);
+    EXPECT_EQ(vmap(frames, ~0ul, MAP_RW, &p), -EINVAL);
+    EXPECT_EQ(vmap(frames, 1, MAP_RW & ~PTE_NX, &p), -EINVAL);
+    for (unsigned int n = 1; n < 10; n++) {
+        int rc;
+
+        mmu_inject_failure(n);
+        rc = vmap(frames, PAGES, MAP_RW, &p);
+        mmu_inject_failure(0);
+        if (rc == 0)
+            vunmap(p, PAGES);
+        else
+            EXPECT_EQ(rc, -ENOMEM);
+    }
+    EXPECT_EQ(in_use(), before);
+    teardown();
+}
+
+/* Many ranges, given back in another order: the area is whole again. */
+TEST(vmap, comes_and_goes)
+{
+    void *p[100];
+    char why[120] = "";
+
+    REQUIRE(setup());
+    for (unsigned int round = 0; round < 3; round++) {
+        for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+            REQUIRE(vmap(frames, 1 + i % PAGES, MAP_R, &p[i]) == 0);
+        for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+            const unsigned int j = i * 37 % ARRAY_SIZE(p);
+
+            vunmap(p[j], 1 + j % PAGES);
+        }
+    }
+    EXPECT_EQ(vmap_stats().nr, 1);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    teardown();
+}
+
+FATAL(vmap, unmapping_twice)
+{
+    void *p;
+
+    REQUIRE(setup());
+    REQUIRE(vmap(frames, 1, MAP_R, &p) == 0);
+    vunmap(p, 1);
+    vunmap(p, 1);
+}
