@@ -15,18 +15,10 @@ struct spare {
 };
 static struct spare *spares;
 
-/* The area as one free range needs no heap. */
-static struct range_node first;
-static bool first_taken;
-
 static struct range_node *get_node(struct ranges *r __unused)
 {
     struct spare *s = spares;
 
-    if (!first_taken) {
-        first_taken = true;
-        return &first;
-    }
     if (s == NULL)
         return malloc(sizeof(struct range_node));
     spares = s->next;
@@ -35,10 +27,7 @@ static struct range_node *get_node(struct ranges *r __unused)
 
 static void put_node(struct ranges *r __unused, struct range_node *node)
 {
-    if (node == &first)
-        first_taken = false;
-    else
-        free(node);
+    free(node);
 }
 
 static struct ranges area = { .get_node = get_node, .put_node = put_node };
@@ -64,12 +53,18 @@ static void drop_spare(void)
     }
 }
 
+/* On first use: the area as one free range takes a node for good. */
+static int init_once(void)
+{
+    return area.end != 0 ? 0
+                         : ranges_init(&area, VMAP_BASE / PAGE_SIZE,
+                                       VMAP_END / PAGE_SIZE);
+}
+
 static int take_range(uint64_t nr, uint64_t *start)
 {
-    int rc = 0;
+    int rc = init_once();
 
-    if (area.end == 0)
-        rc = ranges_init(&area, VMAP_BASE / PAGE_SIZE, VMAP_END / PAGE_SIZE);
     if (rc == 0)
         rc = add_spare();
     if (rc != 0)
@@ -123,5 +118,7 @@ void vunmap(void *p, uint64_t nr)
 
 struct ranges_stats vmap_stats(void)
 {
+    if (init_once() != 0)
+        return (struct ranges_stats){ 0 };
     return ranges_stats(&area);
 }

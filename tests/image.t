@@ -94,6 +94,24 @@ cycles() {
 }
 check "no include cycles" cycles
 
+# One kind of address does not pass for another: each line must not compile, and
+# the one that is right must.
+flags=$(make -s print-CPPFLAGS O="$BUILD" | sed 's/^CPPFLAGS = //')
+compiles() {
+    printf '%s\n' '#include <plinth/pte.h>' '#include <plinth/p2m.h>' \
+        'void f(pfn_t pfn, mfn_t mfn, paddr_t paddr, maddr_t maddr, vaddr_t va, pte_t pte);' \
+        "void f(pfn_t pfn, mfn_t mfn, paddr_t paddr, maddr_t maddr, vaddr_t va, pte_t pte) { (void)pfn; (void)mfn; (void)paddr; (void)maddr; (void)va; (void)pte; $1; }" |
+        eval "gcc $flags -std=gnu11 -ffreestanding -fsyntax-only -x c -"
+}
+expect 0 "right use of the address types" compiles \
+    '(void)p2m_lookup(pfn); (void)m2p_lookup(mfn); (void)pte_make(mfn, 1); (void)mfn_to_maddr(mfn)'
+for misuse in 'p2m_lookup(mfn)' 'm2p_lookup(pfn)' 'pte_make(pfn, 1)' 'pte_make(maddr, 1)' \
+    'mfn_to_maddr(pfn)' 'pfn_to_paddr(mfn)' 'mfn = pfn' 'maddr = paddr' 'pfn = 7' 'pte = 7' \
+    'mfn_eq(mfn, pfn)' 'vaddr_to_ptr(paddr)' 'mfn + 1' 'pfn == pfn' 'pte_mfn(mfn)'; do
+    expect 1 "does not compile: $misuse" compiles "(void)($misuse)"
+    said 'error:'
+done
+
 # No vector registers in the kernel; tests may use them in their own assembly.
 check "no SSE in kernel code" bash -c "
     for o in $(find "$BUILD/kernel" "$BUILD/mm" "$BUILD/lib" "$BUILD/drivers" -name '*.o' | tr '\n' ' '); do
