@@ -2,6 +2,7 @@
 #include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
+#include <plinth/kaddr.h>
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/printf.h>
@@ -62,10 +63,20 @@ static int check_readonly(const struct explorer *e, pfn_t pfn, mfn_t mfn,
     return 0;
 }
 
+/* On a walk after boot: what the kernel has made in areas of its own since. */
+static bool is_made_since(uintptr_t va)
+{
+    return kaddr_ready() && ((va >= PHYSMAP_BASE && va < VMAP_END) ||
+                             (va >= PAGES_BASE && va < PAGES_END));
+}
+
 static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
 {
     struct explorer *e = ctx;
     const pfn_t pfn = m2p_lookup(mfn);
+
+    if (is_made_since(vaddr_x(va)))
+        return 0;
 
     if (pfn_x(pfn) >= e->pt_start && pfn_x(pfn) < e->pt_end) {
         e->map->tables++;
@@ -90,6 +101,8 @@ static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
     const mfn_t mfn = pte_mfn(pte);
     const pfn_t pfn = m2p_lookup(mfn);
 
+    if (is_made_since(va))
+        return 0;
     map->leaves++;
 
     if (p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end) {

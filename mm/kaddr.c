@@ -13,6 +13,11 @@ void kaddr_init(uint64_t *bits, uint64_t nr_chunks)
     chunks = nr_chunks;
 }
 
+bool kaddr_ready(void)
+{
+    return mapped != NULL;
+}
+
 bool kaddr_chunk_mapped(uint64_t n)
 {
     return n < chunks && mapped[n / 64] >> (n % 64) & 1;

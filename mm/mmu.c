@@ -12,6 +12,8 @@
 #define NR_VAS  32u
 #define NR_RUNS 32u
 
+#define MAX_DEPTH 8u /* of begin */
+
 /* In place of the number of pages to flush. */
 #define FLUSH_ALL (MMU_INVLPG_MAX + 1)
 
@@ -46,6 +48,7 @@ struct queue {
     unsigned int nr_pages; /* to flush, or FLUSH_ALL */
     vaddr_t pages[MMU_INVLPG_MAX];
     int failed; /* by a send that had to come before the end */
+    int outer_failed[MAX_DEPTH];
 
     struct mmu_update ptes[NR_PTES];
     struct mmuext_op exts[NR_EXTS];
@@ -434,7 +437,13 @@ static void queue_flushes(struct queue *q)
  */
 void mmu_begin(void)
 {
-    this_queue()->depth++;
+    struct queue *q = this_queue();
+
+    BUG_ON(q->depth == MAX_DEPTH);
+    /* What is queued already belongs to the outer one, and so does its fate. */
+    send_early(q);
+    q->outer_failed[q->depth++] = q->failed;
+    q->failed = 0;
 }
 
 int mmu_send(void)
@@ -453,10 +462,11 @@ int mmu_send(void)
 int mmu_end(void)
 {
     struct queue *q = this_queue();
-    const int rc = q->depth == 1 ? mmu_send() : 0;
+    int rc;
 
     BUG_ON(q->depth == 0);
-    q->depth--;
+    rc = mmu_send();
+    q->failed = q->outer_failed[--q->depth];
     return rc;
 }
 

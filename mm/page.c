@@ -436,6 +436,11 @@ uint16_t *page_note(const void *p)
     return &record(pfn_x(kaddr_pfn(p)))->note;
 }
 
+uint32_t *page_link(pfn_t pfn)
+{
+    return &record(pfn_x(pfn))->next;
+}
+
 struct page_stats page_stats(void)
 {
     uint64_t unmapped = 0;

@@ -16,7 +16,7 @@ static int leaf(void *ctx, unsigned int level __unused, pte_t pte __unused,
     struct count *n = ctx;
     const bool physmap =
         (vaddr_x(va) >= PHYSMAP_BASE && vaddr_x(va) < PHYSMAP_END) ||
-        (vaddr_x(va) >= PAGES_BASE && vaddr_x(va) < VIRT_BASE);
+        (vaddr_x(va) >= PAGES_BASE && vaddr_x(va) < PAGES_END);
     const bool writable = rights & PTE_RW, executable = !(rights & PTE_NX);
 
     n->both += writable && executable;

@@ -19,6 +19,12 @@
 #define PHYSMAP_BASE 0xffff880000000000ul
 #define PHYSMAP_END  0xffffa00000000000ul
 
+/* What else lies between there and the image: plinth/vmap.h, page.h. */
+#define VMAP_BASE  0xffffa00000000000ul
+#define VMAP_END   0xffffc00000000000ul
+#define PAGES_BASE 0xffffe00000000000ul
+#define PAGES_END  0xfffff00000000000ul
+
 #define CHUNK_PAGES 512u
 
 static inline uint64_t pfn_to_chunk(pfn_t pfn)
@@ -50,4 +56,5 @@ static inline pfn_t kaddr_pfn(const volatile void *p)
 /* Is chunk @n in the physmap?  @bits, all 0, holds a bit for each chunk. */
 bool kaddr_chunk_mapped(uint64_t n);
 void kaddr_set_chunk_mapped(uint64_t n);
+bool kaddr_ready(void); /* kaddr_init() is through */
 void kaddr_init(uint64_t *bits, uint64_t nr_chunks);

@@ -9,10 +9,13 @@
  *
  *     mmu_begin();
  *     mmu_set_pte(...); mmu_set_pte(...);
- *     rc = mmu_end();              sends, when it is the outermost end
+ *     rc = mmu_end();
  *
  * Nothing may be queued outside of begin and end.  Between them nothing is sent
- * unless the queue is full, so an entry keeps its old value until then.
+ * unless the queue is full, so an entry keeps its old value until then.  They
+ * nest: an inner begin sends what the outer one has queued so far, and each end
+ * tells of its own requests only.  So what happens as a whole or not at all may
+ * be called from anywhere.
  *
  * Flushes of the TLB are merged: what was noted by mmu_flush_page() and
  * mmu_flush_all() goes out last, page by page up to MMU_INVLPG_MAX of them, as
@@ -22,8 +25,6 @@
  *   units    entries by machine address; frames by mfn
  *   owns     nothing: requests are copied in, tables stay with the caller
  *   context  threads and boot; one queue per vCPU; not event handlers
- * An inner mmu_end() returns 0 and says nothing: its requests are not sent yet.
- *
  *   failure  the first refused request, as Xen's errno.  Requests before it
  *            have been made.  Those behind it in the same run have not; later
  *            runs have, so a caller who must undo keeps to one run between

@@ -47,6 +47,9 @@ unsigned int page_order(const void *p);
  */
 uint16_t *page_note(const void *p);
 
+/* The same by pfn, 32 bits, also for a page whose frame is gone. */
+uint32_t *page_link(pfn_t pfn);
+
 struct page_stats {
     uint64_t total;    /* pages that are, or can become, allocatable */
     uint64_t free;     /* of these, not allocated now */

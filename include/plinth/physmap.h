@@ -22,9 +22,6 @@
 #include <plinth/compiler.h>
 #include <plinth/kaddr.h>
 
-/* Where struct page of pfn n is, for pages in the physmap. */
-#define PAGES_BASE 0xffffe00000000000ul
-
 /* Most chunks one call takes. */
 #define PHYSMAP_BATCH 16u
 

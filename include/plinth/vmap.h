@@ -19,11 +19,9 @@
 #include <stdint.h>
 
 #include <plinth/compiler.h>
+#include <plinth/kaddr.h>
 #include <plinth/map.h>
 #include <plinth/ranges.h>
-
-#define VMAP_BASE 0xffffa00000000000ul
-#define VMAP_END  0xffffc00000000000ul
 
 /* Map @frames[0..nr) with @flags (MAP_*) side by side; *@p is where. */
 int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * balloon: giving memory back to Xen, and asking for it again.
+ *
+ * A page given back is unmapped first, or Xen would go on charging for it; then
+ * its pfn has no frame (p2m_lookup() says INVALID_MFN) until another one is put
+ * behind it.
+ *
+ *   units    pages
+ *   context  threads and boot
+ *   source   public/memory.h: XENMEM_decrease_reservation, populate_physmap
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <plinth/compiler.h>
+
+/* What the domain has now; the most it can have of what it started with. */
+uint64_t balloon_current(void);
+uint64_t balloon_max(void);
+
+/*
+ * Come as near to @target pages as possible.  0 when it was reached; -ENOMEM
+ * when our own free memory, or Xen's, was out before; -EINVAL for more than
+ * balloon_max().
+ */
+int __must_check balloon_set(uint64_t target);

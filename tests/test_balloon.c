@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include <plinth/audit.h>
+#include <plinth/balloon.h>
+#include <plinth/errno.h>
+#include <plinth/hypercall.h>
+#include <plinth/kaddr.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/test.h>
+
+static long reserved(void)
+{
+    domid_t self = DOMID_SELF;
+
+    return hypercall_memory_op(XENMEM_current_reservation, &self);
+}
+
+static void expect_sound(struct test_run *run_)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+}
+
+static uint64_t some(void)
+{
+    return MIN(page_stats().free / 2, 1000ul);
+}
+
+TEST(balloon, down_and_up_again)
+{
+    const uint64_t n = some(), before = balloon_current();
+    const long xen = reserved();
+
+    EXPECT_EQ(before, p2m_size());
+    EXPECT_EQ(balloon_set(before - n), 0);
+    EXPECT_EQ(balloon_current(), before - n);
+    EXPECT_EQ(reserved(), xen - (long)n);
+    expect_sound(run_);
+
+    EXPECT_EQ(balloon_set(before), 0);
+    EXPECT_EQ(balloon_current(), before);
+    EXPECT_EQ(reserved(), xen);
+    expect_sound(run_);
+}
+
+TEST(balloon, twenty_times)
+{
+    const uint64_t n = some(), before = balloon_current();
+    const long xen = reserved();
+
+    for (unsigned int i = 0; i < 20; i++) {
+        EXPECT_EQ(balloon_set(before - 1 - test_random() % n), 0);
+        EXPECT_EQ(balloon_set(before - test_random() % n), 0);
+    }
+    EXPECT_EQ(balloon_set(before), 0);
+    EXPECT_EQ(reserved(), xen);
+    expect_sound(run_);
+}
+
+/* More than there is: as much as can be goes, and everything comes back. */
+TEST(balloon, cannot_give_what_is_in_use)
+{
+    const uint64_t before = balloon_current();
+
+    if (page_stats().free > 20000)
+        SKIP("takes long with this much memory");
+    EXPECT_EQ(balloon_set(1), -ENOMEM);
+    EXPECT_EQ(page_stats().free, 0);
+    EXPECT_EQ(balloon_set(before), 0);
+    EXPECT_EQ(balloon_current(), before);
+    expect_sound(run_);
+}
+
+TEST(balloon, more_than_the_start_is_refused)
+{
+    EXPECT_EQ(balloon_set(balloon_max() + 1), -EINVAL);
+    EXPECT_EQ(balloon_set(balloon_max()), 0);
+}
