@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/cpu.h>
 #include <plinth/audit.h>
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
@@ -78,7 +77,7 @@ static unsigned int bits_order(void)
 
 int audit(char *why, size_t len)
 {
-    const mfn_t l4 = maddr_to_mfn(_maddr(read_cr3()));
+    const mfn_t l4 = walk_current_l4();
     const unsigned int order = bits_order();
     struct auditor a = { .why = why, .len = len };
     struct walk_visitor first = { .table = note_table, .ctx = &a };

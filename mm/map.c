@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
@@ -18,14 +17,9 @@
 
 static struct ptab_txn txn;
 
-/* Reading CR3 is emulated; nobody loads it yet but the builder. */
-static mfn_t current;
-
 mfn_t map_current(void)
 {
-    if (unlikely(mfn_x(current) == 0))
-        current = maddr_to_mfn(_maddr(read_cr3()));
-    return current;
+    return walk_current_l4();
 }
 
 static void *get_table(void)
@@ -38,10 +32,16 @@ static void put_table(void *page)
     page_free(page, 0);
 }
 
-/* The part of [va, end) that one L1 maps. */
+/* The end of what lies in the @span-aligned block of @va, of [va, end). */
+static uintptr_t next_boundary(uintptr_t va, uintptr_t end, uint64_t span)
+{
+    return MIN(end - 1, va | (span - 1)) + 1;
+}
+
+/* The pages of [va, end) that one L1 maps. */
 static uint64_t pages_in_span(uintptr_t va, uintptr_t end)
 {
-    return (MIN(end, (va | (SPAN - 1)) + 1) - va) / PAGE_SIZE;
+    return (next_boundary(va, end, SPAN) - va) / PAGE_SIZE;
 }
 
 static int check_range(vaddr_t va, uint64_t nr)
@@ -49,7 +49,9 @@ static int check_range(vaddr_t va, uint64_t nr)
     const uint64_t start = vaddr_x(va), size = nr * PAGE_SIZE;
     const uint64_t end = start + size - 1;
 
-    if (start % PAGE_SIZE != 0 || nr == 0 || nr >> 40 != 0 || end < start)
+    /* The last page there is has no address behind it, and is not for use. */
+    if (start % PAGE_SIZE != 0 || nr == 0 || nr >> 40 != 0 || end < start ||
+        end + 1 == 0)
         return -EINVAL;
     if (pt_index(_vaddr(start), 4) >= L4_XEN_FIRST &&
         pt_index(_vaddr(start), 4) <= L4_XEN_LAST)
@@ -69,8 +71,8 @@ static int check_flags(uint64_t flags)
 }
 
 /*
- * An L1 table of ours, live.  Its page's note counts the entries that are
- * present; the builder's tables have no page of the allocator's, and no count.
+ * An L1 table, live.  When it was made here, its page's note counts the entries
+ * that are present.
  */
 struct l1 {
     mfn_t l4;
@@ -97,6 +99,14 @@ static bool is_builders(pfn_t pfn)
            pfn_x(pfn) - si->first_p2m_pfn < si->nr_p2m_frames;
 }
 
+/* Only tables made here are counted; that is what the top bit says. */
+#define COUNTED 0x8000u
+
+static bool is_counted(pfn_t pfn)
+{
+    return !is_builders(pfn) && *page_note(kaddr_lookup(pfn)) & COUNTED;
+}
+
 static const struct l1 *find_l1_slow(mfn_t l4, uintptr_t va)
 {
     mfn_t mfn = l4;
@@ -117,7 +127,7 @@ static const struct l1 *find_l1_slow(mfn_t l4, uintptr_t va)
         .span = page ? va & ~(SPAN - 1) : 1, /* a window is not for long */
         .mfn = mfn,
         .table = page ? page : (uint64_t *)(uintptr_t)walk_table_ptr(mfn, 1),
-        .count = page && !is_builders(pfn) ? page_note(page) : NULL,
+        .count = page && is_counted(pfn) ? page_note(page) : NULL,
     };
     return &last;
 }
@@ -210,7 +220,7 @@ static int map_new_table(uintptr_t va, const mfn_t *frames, unsigned int n,
 
     if (rc != 0)
         return rc;
-    *page_note(table) = 0;
+    *page_note(table) = COUNTED;
     entry = &table[pt_index(_vaddr(va), 1)];
     for (const mfn_t *end = frames + n; frames < end; frames++)
         *entry++ = pte_make(*frames, flags).raw;
@@ -250,6 +260,7 @@ static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
     } else {
         /* A full queue may have sent entries before it came to this. */
         clear_entries(l4, start, end);
+        mmu_flush_all();
         BUG_ON(mmu_send() != 0);
         ptab_undo(&txn);
         forget_last();
@@ -297,7 +308,7 @@ int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
 
     while (va < end) {
         const uint64_t n =
-            (MIN(end, (va | (BATCH_SPAN - 1)) + 1) - va) / PAGE_SIZE;
+            (next_boundary(va, end, BATCH_SPAN) - va) / PAGE_SIZE;
 
         rc = map_batch(l4, va, frames, n, flags);
         if (rc != 0)
@@ -366,7 +377,7 @@ static void unmap_span(mfn_t l4, uintptr_t va, unsigned int n)
 {
     const struct l1 *l1 = find_l1(l4, va);
 
-    if (l1->count != NULL && *l1->count == n) {
+    if (l1->count != NULL && *l1->count == (COUNTED | n)) {
         /* Xen flushes by itself after a change of an L2. */
         queue_unhook(table_of(l4, _vaddr(va), 2), 2, _vaddr(va),
                      kaddr_lookup(m2p_lookup(l1->mfn)));
@@ -398,14 +409,14 @@ static void reclaim(mfn_t l4, uintptr_t start, uintptr_t end,
 {
     const uint64_t span = 1ul << pt_shift(level + 1);
 
-    for (uintptr_t va = start; va < end; va = (va | (span - 1)) + 1) {
+    for (uintptr_t va = start; va < end; va = next_boundary(va, end, span)) {
         const mfn_t parent = table_of(l4, _vaddr(va), level + 1);
         const pte_t pte =
             walk_entry(parent, level + 1, pt_index(_vaddr(va), level + 1));
         const pfn_t pfn = m2p_lookup(pte_mfn(pte));
 
-        if (!pte_present(pte) || is_builders(pfn) ||
-            !is_empty(kaddr_lookup(pfn)))
+        if (!pte_present(pte) || pte.raw & PTE_PSE || is_builders(pfn) ||
+            kaddr_lookup(pfn) == NULL || !is_empty(kaddr_lookup(pfn)))
             continue;
         queue_unhook(parent, level + 1, _vaddr(va), kaddr_lookup(pfn));
         finish_unhooking();
@@ -442,13 +453,13 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
     if (nr == 1 && mfn_eq(l4, map_current())) {
         const struct l1 *l1 = find_l1(l4, va);
 
-        if (l1->count == NULL || *l1->count > 1)
+        if (l1->count == NULL || *l1->count > (COUNTED | 1))
             return write_one(l1, at, (pte_t){ 0 }, UVMF_INVLPG);
     }
 
     mmu_begin();
     while (va < end) {
-        const uintptr_t stop = MIN(end, (va | (BATCH_SPAN - 1)) + 1);
+        const uintptr_t stop = next_boundary(va, end, BATCH_SPAN);
 
         gone |= unmap_batch(l4, va, stop);
         va = stop;

@@ -170,25 +170,32 @@ static int send_multicall(struct queue *q)
     return 0;
 }
 
-/* With a failure to inject, entry by entry, so that it hits just the one. */
+/*
+ * With a failure to inject, entry by entry, so that it hits just the one.  As in
+ * a multicall, a refusal ends its own run and not those behind it.
+ */
 static int send_singly(struct queue *q)
 {
-    for (struct run *r = q->runs; r < q->runs + q->nr_runs; r++) {
-        for (unsigned int i = 0; i < r->nr; i++) {
-            struct run one = { .kind = r->kind,
-                               .first = r->first + i,
-                               .nr = 1 };
-            const int rc =
-                inject != 0 && --inject == 0 ? -ENOMEM : send_run(q, &one);
+    int first = 0;
 
-            if (rc != 0) {
-                one.done = 0;
+    for (struct run *r = q->runs; r < q->runs + q->nr_runs; r++) {
+        int rc = 0;
+
+        for (unsigned int i = 0; i < r->nr && rc == 0; i++) {
+            struct run one = {
+                .kind = r->kind,
+                .first = r->first + i,
+                .nr = 1,
+            };
+
+            rc = inject != 0 && --inject == 0 ? -ENOMEM : send_run(q, &one);
+            one.done = 0;
+            if (rc != 0 && first == 0)
                 note_refusal(q, &one, rc);
-                return rc;
-            }
         }
+        first = first ? first : rc;
     }
-    return 0;
+    return first;
 }
 
 static int send_queued(struct queue *q)
@@ -241,11 +248,10 @@ static void make_room(struct queue *q, unsigned int nr, unsigned int max)
 
 static void add_to_run(struct queue *q, enum kind kind, unsigned int index)
 {
-    struct run *last = &q->runs[q->nr_runs - 1];
-
     /* Each update_va_mapping is a call of its own. */
-    if (q->nr_runs > 0 && last->kind == kind && kind != KIND_VA)
-        last->nr++;
+    if (q->nr_runs > 0 && kind != KIND_VA &&
+        q->runs[q->nr_runs - 1].kind == kind)
+        q->runs[q->nr_runs - 1].nr++;
     else
         append_run(q, kind, index);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What toolstacks read of the P2M: public/arch-x86/xen.h, arch_shared_info. */
 #include <arch/cpu.h>
+#include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
@@ -61,6 +62,7 @@ int p2m_publish_tree(void)
             top[n / PER_PAGE] = frame_of(mid);
         }
         mid[n % PER_PAGE] = p2m_page_frame(n);
+        BUG_ON(mid[n % PER_PAGE] == mfn_x(INVALID_MFN));
     }
     shared_info()->arch.pfn_to_mfn_frame_list_list = frame_of(top);
     return 0;

@@ -217,6 +217,7 @@ static void *take_reserved(void)
     record(pfn)->state = ALLOCATED;
     record(pfn)->order = 0;
     record(pfn)->poisoned = false;
+    record(pfn)->note = 0;
     return address(pfn);
 }
 
@@ -229,12 +230,24 @@ static void put_reserved(void *p)
     buddy_free(pfn, 0);
 }
 
-/* Add what is free in the chunks just mapped; @r begins in the first. */
+/*
+ * Add what is free in the chunks just mapped; @r begins in the first.  A pfn
+ * without a frame is no page after all.
+ */
 static void add_chunks(struct range *r, uint64_t end_chunk)
 {
     const uint64_t end = MIN(end_chunk * CHUNK_PAGES, r->end);
+    const bool any = physmap_holes() > 0;
+    uint64_t start = r->start;
 
-    add_range(r->start, end);
+    for (uint64_t pfn = start; any && pfn < end; pfn++) {
+        if (likely(!mfn_eq(p2m_lookup(_pfn(pfn)), INVALID_MFN)))
+            continue;
+        add_range(start, pfn);
+        start = pfn + 1;
+        pages.nr_total--;
+    }
+    add_range(start, end);
     r->start = end;
 }
 
@@ -270,6 +283,7 @@ static bool grow(unsigned int order)
     if (pages.growing)
         return false;
     pages.growing = true;
+    drain_cache();
 
     for (unsigned int i = 0; i < pages.nr_ranges && !grown; i++) {
         struct range *r = &pages.ranges[i];
@@ -337,7 +351,7 @@ static void *alloc_block(unsigned int order)
     return address(pfn);
 }
 
-static void *alloc_slow(unsigned int order)
+static void __noinline *alloc_slow(unsigned int order)
 {
     void *p = NULL;
 
@@ -349,6 +363,7 @@ static void *alloc_slow(unsigned int order)
         return NULL;
     }
     record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
+    record(pfn_x(kaddr_pfn(p)))->note = 0;
     pages.nr_free -= 1ul << order;
     if (CONFIG_DEBUG)
         check_poison(p);
@@ -357,13 +372,16 @@ static void *alloc_slow(unsigned int order)
 
 void *page_alloc(unsigned int order)
 {
+    struct page *r;
     void *p;
 
     if (unlikely(order != 0 || pages.nr_cached == 0 || pages.inject != 0))
         return alloc_slow(order);
 
     p = pages.cache[--pages.nr_cached];
-    record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
+    r = record(pfn_x(kaddr_pfn(p)));
+    r->state = ALLOCATED;
+    r->note = 0;
     pages.nr_free--;
     if (CONFIG_DEBUG)
         check_poison(p);
@@ -548,6 +566,9 @@ static void add_free_region(const struct boot_region *r)
 void page_init(void)
 {
     const struct boot_map *map = boot_map();
+
+    if (p2m_size() > UINT32_MAX)
+        panic("page: %lu pages are more than the records can link", p2m_size());
 
     for (unsigned int i = 0; i < map->nr_regions; i++)
         if (map->regions[i].free)

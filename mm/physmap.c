@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/p2m.h>
@@ -7,10 +6,17 @@
 #include <plinth/ptab.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
+#include <plinth/walk.h>
 
 #define DATA_FLAGS (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 
 static struct ptab_txn txn;
+static uint64_t holes;
+
+uint64_t physmap_holes(void)
+{
+    return holes;
+}
 
 /* All of @table, the new L1 of chunk @n. */
 static void fill(uint64_t *table, uint64_t n)
@@ -26,9 +32,13 @@ static void fill(uint64_t *table, uint64_t n)
     for (uint64_t pfn = start; pfn < end; pfn++) {
         const uint64_t mfn = p2m[pfn];
 
-        if (likely(whole || kaddr_in_physmap(_pfn(pfn))) &&
-            likely(p2m_is_frame(mfn)))
-            table[pfn - start] = pte_make(_mfn(mfn), DATA_FLAGS).raw;
+        if (unlikely(!whole && !kaddr_in_physmap(_pfn(pfn))))
+            continue;
+        if (unlikely(!p2m_is_frame(mfn))) {
+            holes++;
+            continue;
+        }
+        table[pfn - start] = pte_make(_mfn(mfn), DATA_FLAGS).raw;
     }
 }
 
@@ -70,7 +80,7 @@ int physmap_add(uint64_t first, unsigned int nr, unsigned int record_size,
     int rc = 0;
 
     ASSERT(nr <= PHYSMAP_BATCH);
-    ptab_begin(&txn, maddr_to_mfn(_maddr(read_cr3())), get, put);
+    ptab_begin(&txn, walk_current_l4(), get, put);
 
     for (uint64_t n = first; n < first + nr && rc == 0; n++) {
         rc = add_chunk(n);

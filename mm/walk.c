@@ -43,9 +43,17 @@ static bool is_leaf(pte_t pte, unsigned int level)
     return level == 1 || pte.raw & PTE_PSE;
 }
 
+mfn_t walk_l4_in_use;
+
+mfn_t walk_read_l4(void)
+{
+    walk_l4_in_use = maddr_to_mfn(_maddr(read_cr3()));
+    return walk_l4_in_use;
+}
+
 bool walk_address(vaddr_t va, struct walk *w)
 {
-    mfn_t mfn = maddr_to_mfn(_maddr(read_cr3()));
+    mfn_t mfn = walk_current_l4();
 
     *w = (struct walk){ .last = PT_LEVELS };
 

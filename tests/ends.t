@@ -32,6 +32,22 @@ said '^Test result: SKIP'
 expect 0 "quotes" guest "tests='lib.words' 'a b=c'"
 said 'option a b=c is not known'
 
+# Alone, because before it others have had all memory mapped.
+expect 0 "a mapping while memory grows" guest "tests=map.while_memory_grows"
+said '^ok 1 map\.while_memory_grows$'
+
+# Misuse that debug builds name.
+heap() {
+    expect 6 "heap: $1" guest "tests=heap.$1"
+    said "^Bail out! .*$2"
+}
+heap double_free 'already freed'
+heap free_of_the_middle 'not the start of an object'
+heap overrun 'written past its end'
+heap write_after_free 'written to after it was freed'
+expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
+said '^Bail out! vunmap'
+
 # The exit status for QEMU: lab/run understands it, and it comes at once.
 expect 0 "exit through QEMU's debug port" guest "plinth.exit=qemu tests=lib.words"
 unsaid 'halted'

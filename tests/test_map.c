@@ -143,6 +143,60 @@ TEST(map, what_is_mapped_is_refused)
     teardown(run_);
 }
 
+/* The ends of the address space, where sums wrap. */
+TEST(map, last_slot_of_the_l4)
+{
+    static const uintptr_t places[] = {
+        0xffffff8000000000, 0xffffffffc0000000, 0xffffffffffffd000,
+        0xffffffffffffe000, 0x0000000000001000, 0x00007ffffffff000,
+    };
+    const mfn_t l4 = map_current();
+
+    REQUIRE(setup());
+    for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+        const vaddr_t va = _vaddr(places[i]);
+
+        EXPECT_EQ(map_pages(l4, va, frames, 1, MAP_RW), 0);
+        EXPECT_EQ(*(volatile uint64_t *)places[i], 0);
+        EXPECT_EQ(unmap_pages(l4, va, 1), 0);
+    }
+    EXPECT_EQ(map_pages(l4, _vaddr(~0ul & PAGE_MASK), frames, 1, MAP_RW),
+              -EINVAL);
+    teardown(run_);
+}
+
+/* With the pool so low that a table's page has to be mapped first. */
+TEST(map, while_memory_grows)
+{
+    struct page_stats s = page_stats();
+    void **chain = NULL, **p;
+
+    REQUIRE(setup());
+    if (s.unmapped == 0) {
+        teardown(run_);
+        SKIP("all memory is mapped");
+    }
+    for (unsigned int i = 0; i < 200; i++) {
+        for (s = page_stats(); s.free - s.unmapped > 60 && s.unmapped > 0;
+             s = page_stats()) {
+            p = page_alloc(0);
+            REQUIRE(p != NULL);
+            *p = chain;
+            chain = p;
+        }
+        REQUIRE(map(i * 512, 1, MAP_RW) == 0);
+        EXPECT_EQ(*at(i * 512), 0);
+    }
+    for (unsigned int i = 0; i < 200; i++)
+        EXPECT_EQ(unmap(i * 512, 1), 0);
+    while (chain != NULL) {
+        p = chain;
+        chain = *p;
+        page_free(p, 0);
+    }
+    teardown(run_);
+}
+
 TEST(map, bad_ranges_and_rights)
 {
     const mfn_t l4 = map_current();

@@ -42,8 +42,8 @@ void page_free(void *p, unsigned int order);
 unsigned int page_order(const void *p);
 
 /*
- * Sixteen bits beside the allocated block that starts at @p, for its owner;
- * undefined when it is allocated.
+ * Sixteen bits beside the allocated block that starts at @p, for its owner; 0
+ * when it is allocated.
  */
 uint16_t *page_note(const void *p);
 

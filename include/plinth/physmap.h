@@ -34,5 +34,8 @@ int __must_check physmap_add(uint64_t first, unsigned int nr,
                              unsigned int record_size, void *(*get)(void),
                              void (*put)(void *page));
 
+/* Pfns without a frame that were met so far. */
+uint64_t physmap_holes(void);
+
 /* What one call takes from @get at most. */
 #define PHYSMAP_PAGES (3 * PHYSMAP_BATCH + 6)

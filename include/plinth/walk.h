@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include <plinth/compiler.h>
 #include <plinth/pte.h>
 
 /* The path to one address. */
@@ -22,6 +23,18 @@ struct walk {
     unsigned int last; /* the level where the path ended */
     bool unreadable;   /* a table on the path could not be read */
 };
+
+/*
+ * The L4 table in use.  Reading CR3 is emulated, at some 1,300 instructions, so
+ * it is read once; whoever loads another one says so.
+ */
+extern mfn_t walk_l4_in_use;
+mfn_t walk_read_l4(void);
+
+static inline mfn_t walk_current_l4(void)
+{
+    return likely(mfn_x(walk_l4_in_use) != 0) ? walk_l4_in_use : walk_read_l4();
+}
 
 /* Walk the current tables to @va.  True when a present leaf was found. */
 bool walk_address(vaddr_t va, struct walk *w);
