@@ -276,11 +276,8 @@ static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
 static int write_one(const struct l1 *l1, vaddr_t va, pte_t pte,
                      unsigned long flush)
 {
-    int rc;
+    const int rc = mmu_set_va_now(va, pte, flush);
 
-    mmu_begin();
-    mmu_set_va(va, pte, flush);
-    rc = mmu_end();
     if (rc == 0 && l1->count != NULL)
         *l1->count += pte_present(pte) ? 1 : -1;
     return rc;

@@ -393,6 +393,33 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
     queued_one(q);
 }
 
+int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
+{
+    struct queue *q = this_queue();
+    int rc;
+
+    if (unlikely(q->depth > 0 || inject != 0)) {
+        mmu_begin();
+        mmu_set_va(va, pte, flags);
+        return mmu_end();
+    }
+
+    q->stats.hypercalls++;
+    q->stats.entries++;
+    rc = hypercall_update_va_mapping(va, pte, flags);
+    if (unlikely(rc != 0)) {
+        q->stats.refused++;
+        q->refusal = (struct mmu_refusal){
+            .what = kind_names[KIND_VA],
+            .where = vaddr_x(va),
+            .value = pte.raw,
+            .rc = rc,
+            .by = __builtin_return_address(0),
+        };
+    }
+    return rc;
+}
+
 /*
  * Flushing.
  */

@@ -46,7 +46,7 @@ struct range {
 static struct {
     struct page *boot_records; /* of the pages in the bootstrap region */
     uint32_t head[NR_ORDERS];
-    uint64_t nr_free; /* pages in the lists and in the cache */
+    uint64_t nr_free; /* pages in the lists */
     uint64_t nr_total;
     uint64_t nr_overhead; /* taken by tables and records of the physmap */
     uint64_t failures;
@@ -199,6 +199,7 @@ static void add_range(uint64_t start, uint64_t end)
  */
 static void drain_cache(void)
 {
+    pages.nr_free += pages.nr_cached;
     while (pages.nr_cached > 0)
         buddy_free(pfn_x(kaddr_pfn(pages.cache[--pages.nr_cached])), 0);
 }
@@ -382,7 +383,6 @@ void *page_alloc(unsigned int order)
     r = record(pfn_x(kaddr_pfn(p)));
     r->state = ALLOCATED;
     r->note = 0;
-    pages.nr_free--;
     if (CONFIG_DEBUG)
         check_poison(p);
     return p;
@@ -435,12 +435,12 @@ void page_free(void *p, unsigned int order)
 
     if (CONFIG_DEBUG)
         poison(p);
-    pages.nr_free += 1ul << order;
-    if (order == 0 && pages.nr_cached < CACHE_SIZE) {
+    if (likely(order == 0 && pages.nr_cached < CACHE_SIZE)) {
         r->state = CACHED;
         pages.cache[pages.nr_cached++] = p;
         return;
     }
+    pages.nr_free += 1ul << order;
     buddy_free(pfn_x(kaddr_pfn(p)), order);
 }
 
@@ -467,7 +467,7 @@ struct page_stats page_stats(void)
         unmapped += pages.ranges[i].end - pages.ranges[i].start;
     return (struct page_stats){
         .total = pages.nr_total,
-        .free = pages.nr_free + unmapped,
+        .free = pages.nr_free + pages.nr_cached + unmapped,
         .unmapped = unmapped,
         .overhead = pages.nr_overhead,
         .failures = pages.failures,
@@ -481,7 +481,7 @@ void page_inject_failure(uint64_t nth)
 
 int page_check(char *why, size_t len)
 {
-    uint64_t n = pages.nr_cached;
+    uint64_t n = 0;
 
     for (unsigned int order = 0; order < NR_ORDERS; order++) {
         uint64_t prev = 0;

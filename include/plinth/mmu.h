@@ -78,6 +78,9 @@ void mmu_ext(const struct mmuext_op *op);
 /* By virtual address of this vCPU's own tables; @flags are UVMF_*. */
 void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags);
 
+/* The same at once, and by itself: no begin and end. */
+int __must_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags);
+
 /* On all vCPUs that may have them, translations of @va, or all, are stale. */
 void mmu_flush_page(vaddr_t va);
 void mmu_flush_all(void);
