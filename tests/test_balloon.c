@@ -23,6 +23,16 @@ static void expect_sound(struct test_run *run_)
     EXPECT_STR(why, "");
 }
 
+/* Pfns without a frame, as whoever reads our P2M sees them. */
+static uint64_t nr_without_frame(void)
+{
+    uint64_t n = 0;
+
+    for (uint64_t pfn = 0; pfn < p2m_size(); pfn++)
+        n += mfn_eq(p2m_lookup(_pfn(pfn)), INVALID_MFN);
+    return n;
+}
+
 static uint64_t some(void)
 {
     return MIN(page_stats().free / 2, 1000ul);
@@ -37,11 +47,13 @@ TEST(balloon, down_and_up_again)
     EXPECT_EQ(balloon_set(before - n), 0);
     EXPECT_EQ(balloon_current(), before - n);
     EXPECT_EQ(reserved(), xen - (long)n);
+    EXPECT_EQ(nr_without_frame(), n);
     expect_sound(run_);
 
     EXPECT_EQ(balloon_set(before), 0);
     EXPECT_EQ(balloon_current(), before);
     EXPECT_EQ(reserved(), xen);
+    EXPECT_EQ(nr_without_frame(), 0);
     expect_sound(run_);
 }
 
