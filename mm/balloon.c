@@ -4,11 +4,10 @@
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
-#include <plinth/walk.h>
+#include <plinth/ptab.h>
 
 #define BATCH 48u
 
@@ -42,17 +41,6 @@ static pfn_t pop(void)
     return pfn;
 }
 
-/* The kernel's mapping of the page at @p becomes @pte. */
-static void set_mapping(const void *p, pte_t pte)
-{
-    const vaddr_t va = ptr_to_vaddr(p);
-    struct walk w;
-
-    walk_address(va, &w);
-    BUG_ON(w.last != 1);
-    mmu_set_pte(walk_entry_maddr(&w, va, 1), pte);
-}
-
 /* Give up to @nr pages back; how many it was. */
 static unsigned int give(unsigned int nr)
 {
@@ -70,7 +58,7 @@ static unsigned int give(unsigned int nr)
             break;
         pfns[n] = kaddr_pfn(p);
         mfns[n] = mfn_x(p2m_lookup(pfns[n]));
-        set_mapping(p, (pte_t){ 0 });
+        ptab_remap(p, (pte_t){ 0 });
         mmu_flush_page(ptr_to_vaddr(p));
     }
     BUG_ON(mmu_send() != 0);
@@ -112,7 +100,7 @@ static unsigned int take(unsigned int nr)
     mmu_begin();
     for (unsigned int i = 0; i < done; i++) {
         BUG_ON(p2m_set(pfns[i], _mfn(frames[i])) != 0);
-        set_mapping(kaddr_lookup(pfns[i]), pte_make(_mfn(frames[i]), MAP_RW));
+        ptab_remap(kaddr_lookup(pfns[i]), pte_make(_mfn(frames[i]), PTE_DATA));
     }
     BUG_ON(mmu_send() != 0);
     BUG_ON(mmu_end() != 0);

@@ -12,15 +12,9 @@
 #include <plinth/walk.h>
 
 #define SPAN       (PT_ENTRIES * PAGE_SIZE) /* what one L1 maps */
-#define TABLE_RW   (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 #define BATCH_SPAN (32 * SPAN)
 
 static struct ptab_txn txn;
-
-mfn_t map_current(void)
-{
-    return walk_current_l4();
-}
 
 static void *get_table(void)
 {
@@ -90,7 +84,7 @@ static void forget_last(void)
     last.span = 1;
 }
 
-/* Is @mfn one of the tables that came with the domain? */
+/* Is @pfn one of the tables that came with the domain? */
 static bool is_builders(pfn_t pfn)
 {
     const struct start_info *si = start_info();
@@ -151,6 +145,13 @@ pte_t map_query(mfn_t l4, vaddr_t va)
     const struct l1 *l1 = find_l1(l4, vaddr_x(va));
 
     return (pte_t){ l1 ? l1->table[pt_index(va, 1)] : 0 };
+}
+
+/* The translations of @n pages from @va on are stale; many are as good as all. */
+static void flush_span(uintptr_t va, uint64_t n)
+{
+    for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
+        mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
 }
 
 /* How many of the @n entries from that of @va on are present? */
@@ -296,7 +297,7 @@ int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
         return rc;
     if (!all_present(l4, va, end, false))
         return -EEXIST;
-    if (nr == 1 && mfn_eq(l4, map_current())) {
+    if (nr == 1 && mfn_eq(l4, walk_current_l4())) {
         const struct l1 *l1 = find_l1(l4, va);
 
         if (l1 != NULL)
@@ -337,16 +338,6 @@ static struct {
     unsigned int nr;
 } unhooked;
 
-static void queue_writable(const void *page)
-{
-    const vaddr_t va = ptr_to_vaddr(page);
-    struct walk w;
-
-    BUG_ON(!walk_address(va, &w));
-    mmu_set_pte(walk_entry_maddr(&w, va, 1),
-                pte_make(pte_mfn(w.entry[1]), TABLE_RW));
-}
-
 static void queue_unhook(mfn_t parent, unsigned int level, vaddr_t va,
                          void *page)
 {
@@ -356,7 +347,7 @@ static void queue_unhook(mfn_t parent, unsigned int level, vaddr_t va,
     unhooked.pages[unhooked.nr++] = page;
 }
 
-/* The table of @level on the way to @va, or of a higher level on failure. */
+/* The table of @level on the way to @va, where all above it are there. */
 static mfn_t table_of(mfn_t l4, vaddr_t va, unsigned int level)
 {
     mfn_t table = l4;
@@ -383,15 +374,14 @@ static void unmap_span(mfn_t l4, uintptr_t va, unsigned int n)
     if (l1->count != NULL)
         *l1->count -= n;
     mmu_clear_run(entry_maddr(l1, va), n);
-    for (unsigned int i = 0; i < MIN(n, MMU_INVLPG_MAX + 1); i++)
-        mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
+    flush_span(va, n);
 }
 
 /* Send, then give back what was unhooked. */
 static void finish_unhooking(void)
 {
     for (unsigned int i = 0; i < unhooked.nr; i++)
-        queue_writable(unhooked.pages[i]);
+        ptab_set_rights(unhooked.pages[i], PTE_DATA);
     /* Clearing entries of ours needs nothing that could be missing. */
     BUG_ON(mmu_send() != 0);
     if (unhooked.nr > 0)
@@ -447,7 +437,7 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
         return rc;
     if (!all_present(l4, va, end, true))
         return -ENOENT;
-    if (nr == 1 && mfn_eq(l4, map_current())) {
+    if (nr == 1 && mfn_eq(l4, walk_current_l4())) {
         const struct l1 *l1 = find_l1(l4, va);
 
         if (l1->count == NULL || *l1->count > (COUNTED | 1))
@@ -501,8 +491,7 @@ static void queue_entries(mfn_t l4, uintptr_t va, uintptr_t end,
             pte.raw &= ~(PTE_A | PTE_D);
             mmu_set_pte_keep_ad(maddr_add(at, i * sizeof(pte)), pte);
         }
-        for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
-            mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
+        flush_span(va, n);
         va += n * PAGE_SIZE;
     }
 }

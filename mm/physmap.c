@@ -8,8 +8,6 @@
 #include <plinth/string.h>
 #include <plinth/walk.h>
 
-#define DATA_FLAGS (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
-
 static struct ptab_txn txn;
 static uint64_t holes;
 
@@ -38,7 +36,7 @@ static void fill(uint64_t *table, uint64_t n)
             holes++;
             continue;
         }
-        table[pfn - start] = pte_make(_mfn(mfn), DATA_FLAGS).raw;
+        table[pfn - start] = pte_make(_mfn(mfn), PTE_DATA).raw;
     }
 }
 

@@ -9,7 +9,6 @@
 #include <plinth/walk.h>
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_USER | PTE_A | PTE_D)
-#define DATA_FLAGS  (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 
 void ptab_begin(struct ptab_txn *txn, mfn_t l4, void *(*get)(void),
                 void (*put)(void *page))
@@ -147,7 +146,7 @@ int ptab_map_owned(struct ptab_txn *txn, vaddr_t va, void *page)
     int rc = txn->nr_pages == PTAB_MAX ? -ENOMEM : 0;
 
     if (rc == 0)
-        rc = ptab_map(txn, va, pte_make(table_mfn(page), DATA_FLAGS));
+        rc = ptab_map(txn, va, pte_make(table_mfn(page), PTE_DATA));
     if (rc == 0)
         txn->pages[txn->nr_pages++] = page;
     else
@@ -155,15 +154,19 @@ int ptab_map_owned(struct ptab_txn *txn, vaddr_t va, void *page)
     return rc;
 }
 
-/* Give the kernel's one mapping of @page the rights @flags. */
-static void set_rights(const void *page, uint64_t flags)
+void ptab_remap(const void *page, pte_t pte)
 {
     const vaddr_t va = ptr_to_vaddr(page);
     struct walk w;
 
-    BUG_ON(!walk_address(va, &w));
-    mmu_set_pte(walk_entry_maddr(&w, va, 1),
-                pte_make(pte_mfn(w.entry[1]), flags));
+    walk_address(va, &w);
+    BUG_ON(w.last != 1);
+    mmu_set_pte(walk_entry_maddr(&w, va, 1), pte);
+}
+
+void ptab_set_rights(const void *page, uint64_t flags)
+{
+    ptab_remap(page, pte_make(table_mfn(page), flags));
 }
 
 void ptab_abort(struct ptab_txn *txn)
@@ -182,7 +185,7 @@ void ptab_abort(struct ptab_txn *txn)
 void ptab_queue(struct ptab_txn *txn)
 {
     for (unsigned int i = 0; i < txn->nr_tables; i++)
-        set_rights(txn->tables[i], PTE_P | PTE_A | PTE_NX);
+        ptab_set_rights(txn->tables[i], PTE_DATA_RO);
     for (unsigned int i = 0; i < txn->nr_links; i++)
         mmu_set_pte(txn->links[i].at, txn->links[i].pte);
 }
@@ -199,7 +202,7 @@ void ptab_undo(struct ptab_txn *txn)
     for (unsigned int i = txn->nr_links; i-- > 0;)
         mmu_set_pte(txn->links[i].at, (pte_t){ 0 });
     for (unsigned int i = 0; i < txn->nr_tables; i++)
-        set_rights(txn->tables[i], DATA_FLAGS);
+        ptab_set_rights(txn->tables[i], PTE_DATA);
     rc = mmu_send();
     BUG_ON(rc != 0);
     rc = mmu_end();

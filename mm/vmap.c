@@ -3,6 +3,7 @@
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/vmap.h>
+#include <plinth/walk.h>
 
 #define GUARD 1 /* pages left unmapped behind each range */
 
@@ -98,7 +99,8 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
     if (rc != 0)
         return rc;
 
-    rc = map_pages(map_current(), _vaddr(start * PAGE_SIZE), frames, nr, flags);
+    rc = map_pages(walk_current_l4(), _vaddr(start * PAGE_SIZE), frames, nr,
+                   flags);
     if (rc != 0) {
         give_range(start, nr);
         return rc;
@@ -109,7 +111,7 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
 
 void vunmap(void *p, uint64_t nr)
 {
-    const int rc = unmap_pages(map_current(), ptr_to_vaddr(p), nr);
+    const int rc = unmap_pages(walk_current_l4(), ptr_to_vaddr(p), nr);
 
     if (rc != 0)
         panic("vunmap: %p, %lu pages: %s", p, nr, errno_name(rc));

@@ -11,6 +11,7 @@
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/test.h>
+#include <plinth/walk.h>
 
 static void report(const char *what, uint64_t ticks, uint64_t n)
 {
@@ -58,7 +59,7 @@ static mfn_t frames[4096];
 
 static void map_and_unmap(uint64_t nr, const char *where)
 {
-    const mfn_t l4 = map_current();
+    const mfn_t l4 = walk_current_l4();
     uint64_t start, mapped, unmapped;
     int rc;
 
@@ -85,8 +86,8 @@ FATAL(cost, mapping)
         map_and_unmap(sizes[i], "into new tables");
         map_and_unmap(sizes[i], "into new tables, again");
     }
-    EXPECT_EQ(map_pages(map_current(), _vaddr(BASE + 511 * PAGE_SIZE), frames,
-                        1, MAP_RW),
+    EXPECT_EQ(map_pages(walk_current_l4(), _vaddr(BASE + 511 * PAGE_SIZE),
+                        frames, 1, MAP_RW),
               0);
     for (unsigned int i = 0; i < ARRAY_SIZE(sizes) - 1; i++) {
         map_and_unmap(sizes[i], "into a live table");

@@ -11,6 +11,7 @@
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/walk.h>
 
 #define BASE  0xffffa00000000000ul
 #define SPAN  (512 * PAGE_SIZE)
@@ -49,17 +50,18 @@ static volatile uint64_t *at(uint64_t page)
 
 static int map(uint64_t page, uint64_t nr, uint64_t flags)
 {
-    return map_pages(map_current(), ptr_to_vaddr(at(page)), frames, nr, flags);
+    return map_pages(walk_current_l4(), ptr_to_vaddr(at(page)), frames, nr,
+                     flags);
 }
 
 static int unmap(uint64_t page, uint64_t nr)
 {
-    return unmap_pages(map_current(), ptr_to_vaddr(at(page)), nr);
+    return unmap_pages(walk_current_l4(), ptr_to_vaddr(at(page)), nr);
 }
 
 static int protect(uint64_t page, uint64_t nr, uint64_t flags)
 {
-    return protect_pages(map_current(), ptr_to_vaddr(at(page)), nr, flags);
+    return protect_pages(walk_current_l4(), ptr_to_vaddr(at(page)), nr, flags);
 }
 
 TEST(map, one_page)
@@ -150,7 +152,7 @@ TEST(map, last_slot_of_the_l4)
         0xffffff8000000000, 0xffffffffc0000000, 0xffffffffffffd000,
         0xffffffffffffe000, 0x0000000000001000, 0x00007ffffffff000,
     };
-    const mfn_t l4 = map_current();
+    const mfn_t l4 = walk_current_l4();
 
     REQUIRE(setup());
     for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
@@ -199,7 +201,7 @@ TEST(map, while_memory_grows)
 
 TEST(map, bad_ranges_and_rights)
 {
-    const mfn_t l4 = map_current();
+    const mfn_t l4 = walk_current_l4();
     const mfn_t *f = frames;
 
     REQUIRE(setup());
@@ -249,9 +251,9 @@ TEST(map, protect_keeps_accessed_and_dirty)
     EXPECT_EQ(map(0, 2, clean), 0);
     *at(0) = 1;
     EXPECT_EQ(protect(0, 2, MAP_R), 0);
-    pte = map_query(map_current(), ptr_to_vaddr(at(0)));
+    pte = map_query(walk_current_l4(), ptr_to_vaddr(at(0)));
     EXPECT_EQ(pte.raw & (PTE_A | PTE_D | PTE_RW), PTE_A | PTE_D);
-    pte = map_query(map_current(), ptr_to_vaddr(at(1)));
+    pte = map_query(walk_current_l4(), ptr_to_vaddr(at(1)));
     EXPECT_EQ(pte.raw & (PTE_A | PTE_D | PTE_RW), 0);
     EXPECT_EQ(unmap(0, 2), 0);
     teardown(run_);
@@ -261,7 +263,7 @@ TEST(map, protect_keeps_accessed_and_dirty)
 TEST(map, refused_frame_leaves_nothing)
 {
     static const uint64_t places[] = { 0, 1, 300, 511, 512, 700, 1399 };
-    const mfn_t l4 = map_current();
+    const mfn_t l4 = walk_current_l4();
 
     REQUIRE(setup());
     for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
@@ -289,7 +291,7 @@ TEST(map, refused_frame_leaves_nothing)
 
 TEST(map, refused_protection_leaves_the_old)
 {
-    const mfn_t l4 = map_current();
+    const mfn_t l4 = walk_current_l4();
     const mfn_t good = frames[40];
 
     REQUIRE(setup());
@@ -388,7 +390,7 @@ static void random_step(struct test_run *run_)
 static void compare_with_model(struct test_run *run_)
 {
     for (uint64_t i = 0; i < MODEL_PAGES; i++) {
-        const pte_t pte = map_query(map_current(), ptr_to_vaddr(at(i)));
+        const pte_t pte = map_query(walk_current_l4(), ptr_to_vaddr(at(i)));
         const enum model is = !pte_present(pte)  ? NONE
                               : pte.raw & PTE_RW ? WRITE
                                                  : READ;

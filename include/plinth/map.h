@@ -27,8 +27,8 @@
 #include <plinth/pte.h>
 
 /* Rights of a mapping. */
-#define MAP_R  (PTE_P | PTE_A | PTE_NX)
-#define MAP_RW (MAP_R | PTE_RW | PTE_D)
+#define MAP_R  PTE_DATA_RO
+#define MAP_RW PTE_DATA
 #define MAP_RX (PTE_P | PTE_A)
 
 /* Map @frames[0..nr) at @va with @flags, one of MAP_*. */
@@ -43,6 +43,3 @@ int __must_check protect_pages(mfn_t l4, vaddr_t va, uint64_t nr,
 
 /* The leaf entry of @va; not present where nothing is mapped. */
 pte_t map_query(mfn_t l4, vaddr_t va);
-
-/* The L4 table this vCPU is running on. */
-mfn_t map_current(void);

@@ -38,6 +38,15 @@ struct ptab_txn {
     } links[PTAB_MAX];
 };
 
+/*
+ * Queue, between mmu_begin() and mmu_end(): the kernel's one mapping of @page
+ * (plinth/kaddr.h) becomes @pte.
+ */
+void ptab_remap(const void *page, pte_t pte);
+
+/* The same, to the frame that is there, with the rights @flags. */
+void ptab_set_rights(const void *page, uint64_t flags);
+
 void ptab_begin(struct ptab_txn *txn, mfn_t l4, void *(*get)(void),
                 void (*put)(void *page));
 

@@ -31,6 +31,10 @@ typedef struct {
 #define PTE_NX           (1ull << 63)
 #define PTE_ADDR         0x000ffffffffff000ull
 
+/* A leaf of the kernel's for ordinary data, and the same read-only. */
+#define PTE_DATA_RO (PTE_P | PTE_A | PTE_NX)
+#define PTE_DATA    (PTE_DATA_RO | PTE_RW | PTE_D)
+
 #define PT_LEVELS  4
 #define PT_ENTRIES 512u
 
