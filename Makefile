@@ -34,7 +34,7 @@ core += kernel/main.o kernel/start_info.o kernel/shared_info.o kernel/options.o
 core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
-core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o)
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o walk.o mmu.o boot_map.o)
