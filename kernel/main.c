@@ -15,6 +15,7 @@
 #include <plinth/protect.h>
 #include <plinth/shared_info.h>
 #include <plinth/shutdown.h>
+#include <plinth/space.h>
 #include <plinth/stack.h>
 #include <plinth/start_info.h>
 #include <plinth/time.h>
@@ -39,6 +40,7 @@ void kernel_main(const struct start_info *si)
     time_init();
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */
+    space_init();
     page_init();     /* from here on there is memory to be had */
     p2m_publish();   /* for the toolstack's dumps */
     console_init();  /* from here on a domU is heard */

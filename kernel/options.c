@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/args.h>
+#include <plinth/audit.h>
 #include <plinth/compiler.h>
 #include <plinth/errno.h>
 #include <plinth/mmu.h>
@@ -50,14 +51,18 @@ static int set_mmu(struct options *o, const char *value)
     return 0;
 }
 
+static int set_audit(struct options *o, const char *value)
+{
+    return parse_u64(value, &o->audit);
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
 } table[] = {
-    { "loglevel", set_log_level },
-    { "report", set_report },
-    { "exit", set_exit },
-    { "mmu", set_mmu },
+    { "loglevel", set_log_level }, { "report", set_report },
+    { "exit", set_exit },          { "mmu", set_mmu },
+    { "audit", set_audit },
 };
 
 /* @word is what follows the prefix: name=value. */
@@ -114,6 +119,7 @@ void options_init(void)
                        storage, sizeof(storage));
     printk_set_level(the_options.log_level);
     mmu_set_sync(the_options.mmu_sync);
+    audit_every = the_options.audit;
 }
 
 const struct options *options(void)

@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: MIT */
+/* Ranges of pages in a space: map, unmap, protect, query. */
+#include <arch/vcpu.h>
+#include <plinth/audit.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
+#include <plinth/l1.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/ptab.h>
-#include <plinth/start_info.h>
+#include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
 
-#define SPAN       (PT_ENTRIES * PAGE_SIZE) /* what one L1 maps */
-#define BATCH_SPAN (32 * SPAN)
+#define L2_SPAN (PT_ENTRIES * L1_SPAN)
 
-static struct ptab_txn txn;
+/* One change: this many L1 tables, or a whole new L2 with all of its own. */
+#define BATCH_SPAN (32 * L1_SPAN)
 
-static void *get_table(void)
-{
-    return page_alloc(0);
-}
+static struct ptab_txn txns[MAX_VCPUS];
 
-static void put_table(void *page)
-{
-    page_free(page, 0);
-}
+/*
+ * Ranges and rights.
+ */
 
 /* The end of what lies in the @span-aligned block of @va, of [va, end). */
 static uintptr_t next_boundary(uintptr_t va, uintptr_t end, uint64_t span)
@@ -35,25 +34,30 @@ static uintptr_t next_boundary(uintptr_t va, uintptr_t end, uint64_t span)
 /* The pages of [va, end) that one L1 maps. */
 static uint64_t pages_in_span(uintptr_t va, uintptr_t end)
 {
-    return (next_boundary(va, end, SPAN) - va) / PAGE_SIZE;
+    return (next_boundary(va, end, L1_SPAN) - va) / PAGE_SIZE;
 }
 
-static int check_range(vaddr_t va, uint64_t nr)
+static bool is_kernels(uintptr_t va)
+{
+    return va >> 63;
+}
+
+static int check_range(const struct space *space, vaddr_t va, uint64_t nr)
 {
     const uint64_t start = vaddr_x(va), size = nr * PAGE_SIZE;
     const uint64_t end = start + size - 1;
 
     /* The last page there is has no address behind it, and is not for use. */
-    if (start % PAGE_SIZE != 0 || nr == 0 || nr >> 40 != 0 || end < start ||
-        end + 1 == 0)
-        return -EINVAL;
-    if (pt_index(_vaddr(start), 4) >= L4_XEN_FIRST &&
-        pt_index(_vaddr(start), 4) <= L4_XEN_LAST)
+    if (start % PAGE_SIZE != 0 || start == 0 || nr == 0 || nr >> 40 != 0 ||
+        end < start || end + 1 == 0)
         return -EINVAL;
     /* One half, canonical, and not across Xen's part. */
     if ((int64_t)(start << 16) >> 16 != (int64_t)start ||
         (int64_t)(end << 16) >> 16 != (int64_t)end ||
-        (start >> 63) != (end >> 63))
+        is_kernels(start) != is_kernels(end))
+        return -EINVAL;
+    if (is_kernels(start) &&
+        (space != &kernel_space || pt_index(va, 4) <= L4_XEN_LAST))
         return -EINVAL;
     return 0;
 }
@@ -65,91 +69,113 @@ static int check_flags(uint64_t flags)
 }
 
 /*
- * An L1 table, live.  When it was made here, its page's note counts the entries
- * that are present.
+ * The frames to map: a list, or those from @first on.
  */
-struct l1 {
-    mfn_t l4;
-    uintptr_t span; /* the first address it maps */
-    mfn_t mfn;
-    const uint64_t *table;
-    uint16_t *count;
+struct frames {
+    const mfn_t *list;
+    mfn_t first;
 };
 
-/* The one found last: work comes in neighbours.  Span 1 is none. */
-static struct l1 last = { .span = 1 };
-
-static void forget_last(void)
+static mfn_t next_frame(struct frames *f)
 {
-    last.span = 1;
+    if (f->list != NULL)
+        return *f->list++;
+    f->first = mfn_add(f->first, 1);
+    return _mfn(mfn_x(f->first) - 1);
 }
 
-/* Is @pfn one of the tables that came with the domain? */
-static bool is_builders(pfn_t pfn)
+static void skip_frames(struct frames *f, uint64_t nr)
 {
-    const struct start_info *si = start_info();
-
-    return pfn_x(pfn) - pfn_x(linear_pfn(si->pt_base)) < si->nr_pt_frames ||
-           pfn_x(pfn) - si->first_p2m_pfn < si->nr_p2m_frames;
+    if (f->list != NULL)
+        f->list += nr;
+    else
+        f->first = mfn_add(f->first, nr);
 }
 
-/* Only tables made here are counted; that is what the top bit says. */
-#define COUNTED 0x8000u
-
-static bool is_counted(pfn_t pfn)
+/*
+ * What Xen would say of a frame, for tables that it does not see yet: enough to
+ * keep the wrong ones out, so that pinning can succeed.
+ */
+static int check_frames(struct frames f, uint64_t nr, uint64_t flags)
 {
-    return !is_builders(pfn) && *page_note(kaddr_lookup(pfn)) & COUNTED;
-}
+    for (; nr > 0; nr--) {
+        const pfn_t pfn = m2p_lookup(next_frame(&f));
 
-static const struct l1 *find_l1_slow(mfn_t l4, uintptr_t va)
-{
-    mfn_t mfn = l4;
-    uint64_t *page;
-    pfn_t pfn;
-
-    for (unsigned int level = PT_LEVELS; level > 1; level--) {
-        const pte_t pte = walk_entry(mfn, level, pt_index(_vaddr(va), level));
-
-        if (!pte_present(pte) || pte.raw & PTE_PSE)
-            return NULL;
-        mfn = pte_mfn(pte);
+        if (pfn_eq(pfn, INVALID_PFN) || (flags & PTE_RW && ptab_is_table(pfn)))
+            return -EBUSY;
     }
-    pfn = m2p_lookup(mfn);
-    page = kaddr_lookup(pfn);
-    last = (struct l1){
-        .l4 = l4,
-        .span = page ? va & ~(SPAN - 1) : 1, /* a window is not for long */
-        .mfn = mfn,
-        .table = page ? page : (uint64_t *)(uintptr_t)walk_table_ptr(mfn, 1),
-        .count = page && is_counted(pfn) ? page_note(page) : NULL,
-    };
-    return &last;
+    return 0;
 }
 
-/* The live L1 table that maps @va, or NULL.  Good until tables change. */
-static inline const struct l1 *find_l1(mfn_t l4, uintptr_t va)
+/*
+ * Runs of entries in an L1 that is there.
+ */
+static uint64_t *entry_ptr(const struct l1 *l1, uintptr_t va)
 {
-    if (likely(last.span == (va & ~(SPAN - 1)) && mfn_eq(last.l4, l4)))
-        return &last;
-    return find_l1_slow(l4, va);
+    return &l1->table[pt_index(_vaddr(va), 1)];
 }
 
-static maddr_t entry_maddr(const struct l1 *l1, uintptr_t va)
+static void fill_entries(uint64_t *entry, struct frames f, uint64_t n,
+                         uint64_t flags)
 {
-    return maddr_add(mfn_to_maddr(l1->mfn),
-                     pt_index(_vaddr(va), 1) * sizeof(pte_t));
+    const uint64_t *end = entry + n;
+
+    if (f.list != NULL)
+        while (entry < end)
+            *entry++ = pte_make(*f.list++, flags).raw;
+    else
+        while (entry < end)
+            *entry++ = pte_make(next_frame(&f), flags).raw;
 }
 
-pte_t map_query(mfn_t l4, vaddr_t va)
+/* @n entries that Xen has to write. */
+static void request_entries(maddr_t at, struct frames f, uint64_t n,
+                            uint64_t flags)
 {
-    const struct l1 *l1 = find_l1(l4, vaddr_x(va));
+    mfn_t list[32];
 
-    return (pte_t){ l1 ? l1->table[pt_index(va, 1)] : 0 };
+    if (f.list != NULL) {
+        mmu_set_run(at, f.list, flags, n);
+        return;
+    }
+    while (n > 0) {
+        const unsigned int part = MIN(n, (uint64_t)ARRAY_SIZE(list));
+
+        for (unsigned int i = 0; i < part; i++)
+            list[i] = next_frame(&f);
+        mmu_set_run(at, list, flags, part);
+        at = maddr_add(at, part * sizeof(pte_t));
+        n -= part;
+    }
 }
 
-/* The translations of @n pages from @va on are stale; many are as good as all. */
-static void flush_span(uintptr_t va, uint64_t n)
+static void set_entries(const struct space *space, const struct l1 *l1,
+                        uintptr_t va, struct frames f, uint64_t n,
+                        uint64_t flags)
 {
+    if (space->live)
+        request_entries(l1_entry(l1, va), f, n, flags);
+    else
+        fill_entries(entry_ptr(l1, va), f, n, flags);
+}
+
+static void clear_entries(const struct space *space, const struct l1 *l1,
+                          uintptr_t va, uint64_t n)
+{
+    if (space->live)
+        mmu_clear_run(l1_entry(l1, va), n);
+    else
+        memset(entry_ptr(l1, va), 0, n * sizeof(uint64_t));
+}
+
+/*
+ * The translations of @n pages from @va on are stale; many are as good as all.
+ * Of a space that is loaded nowhere no TLB holds any.
+ */
+static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
+{
+    if (space->users == 0)
+        return;
     for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
         mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
 }
@@ -158,7 +184,7 @@ static void flush_span(uintptr_t va, uint64_t n)
 static unsigned int count_present(const struct l1 *l1, uintptr_t va,
                                   unsigned int n)
 {
-    const uint64_t *p = &l1->table[pt_index(_vaddr(va), 1)];
+    const uint64_t *p = entry_ptr(l1, va);
     unsigned int present = 0;
 
     for (const uint64_t *end = p + n; p < end; p++)
@@ -167,11 +193,12 @@ static unsigned int count_present(const struct l1 *l1, uintptr_t va,
 }
 
 /* Are all pages of [va, end) mapped (or none)? */
-static bool all_present(mfn_t l4, uintptr_t va, uintptr_t end, bool present)
+static bool all_present(const struct space *space, uintptr_t va, uintptr_t end,
+                        bool present)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const struct l1 *l1 = find_l1(l4, va);
+        const struct l1 *l1 = l1_find(space, va);
 
         if (l1 == NULL ? present
                        : count_present(l1, va, n) != (present ? n : 0))
@@ -181,147 +208,336 @@ static bool all_present(mfn_t l4, uintptr_t va, uintptr_t end, bool present)
     return true;
 }
 
+/* The entry of @level for @va; not present where no table of that level is. */
+static pte_t upper_entry(const struct space *space, uintptr_t va,
+                         unsigned int level)
+{
+    pte_t pte = { 0 };
+    mfn_t table = space->l4;
+
+    for (unsigned int i = PT_LEVELS; i >= level; i--) {
+        pte = walk_entry(table, i, pt_index(_vaddr(va), i));
+        if (!pte_present(pte) || pte.raw & PTE_PSE)
+            return i == level ? pte : (pte_t){ 0 };
+        table = pte_mfn(pte);
+    }
+    return pte;
+}
+
+pte_t space_query(struct space *space, vaddr_t va)
+{
+    const struct l1 *l1;
+    pte_t pte = { 0 };
+
+    spin_lock(&space->lock);
+    l1 = l1_find(space, vaddr_x(va));
+    if (l1 != NULL)
+        pte.raw = *entry_ptr(l1, vaddr_x(va));
+    else
+        /* Xen may have mapped the P2M of a dom0 by large pages. */
+        for (unsigned int level = 3; level > 1 && pte.raw == 0; level--) {
+            pte = upper_entry(space, vaddr_x(va), level);
+            if (!(pte.raw & PTE_PSE))
+                pte.raw = 0;
+        }
+    spin_unlock(&space->lock);
+    return pte;
+}
+
 /*
  * Mapping: one batch of spans is one change.
  */
+static void *get_table(void)
+{
+    return page_alloc(0);
+}
 
-/* Take back what a change has put into live tables: all of [va, end). */
-static void clear_entries(mfn_t l4, uintptr_t va, uintptr_t end)
+static void put_table(void *page)
+{
+    page_free(page, 0);
+}
+
+/* Take back what a change has put into tables that were there. */
+static void undo_entries(struct space *space, uintptr_t va, uintptr_t end)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const struct l1 *l1 = find_l1(l4, va);
+        const struct l1 *l1 = l1_find(space, va);
 
         if (l1 != NULL)
-            mmu_clear_run(entry_maddr(l1, va), n);
+            clear_entries(space, l1, va, n);
         va += n * PAGE_SIZE;
     }
 }
 
 /* The counts of the tables that a change went into. */
-static void count_entries(mfn_t l4, uintptr_t va, uintptr_t end)
+static void count_entries(struct space *space, uintptr_t va, uintptr_t end)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const struct l1 *l1 = find_l1(l4, va);
+        const struct l1 *l1 = l1_find(space, va);
 
-        if (l1->count != NULL)
-            *l1->count += n;
+        if (l1->note != NULL)
+            *l1->note += n;
         va += n * PAGE_SIZE;
     }
 }
 
 /* A new L1 for the @n pages from @va on. */
-static int map_new_table(uintptr_t va, const mfn_t *frames, unsigned int n,
-                         uint64_t flags)
+static int map_new_table(struct ptab_txn *txn, uintptr_t va, struct frames f,
+                         unsigned int n, uint64_t flags)
 {
-    uint64_t *table, *entry;
+    uint64_t *table;
     maddr_t live;
-    const int rc = ptab_l1(&txn, _vaddr(va), n == PT_ENTRIES, &table, &live);
+    const int rc = ptab_l1(txn, _vaddr(va), n == PT_ENTRIES, &table, &live);
 
-    if (rc != 0)
-        return rc;
-    *page_note(table) = COUNTED;
-    entry = &table[pt_index(_vaddr(va), 1)];
-    for (const mfn_t *end = frames + n; frames < end; frames++)
-        *entry++ = pte_make(*frames, flags).raw;
-    return 0;
+    if (rc == 0)
+        fill_entries(&table[pt_index(_vaddr(va), 1)], f, n, flags);
+    return rc;
 }
 
-static int map_batch(mfn_t l4, uintptr_t va, const mfn_t *frames, uint64_t nr,
-                     uint64_t flags)
+static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
+                     struct frames f, uint64_t flags)
 {
-    const uintptr_t start = va, end = va + nr * PAGE_SIZE;
+    struct ptab_txn *txn = &txns[vcpu_id()];
+    const uintptr_t start = va;
     int rc = 0;
 
-    ptab_begin(&txn, l4, get_table, put_table);
+    ptab_begin(txn, space, get_table, put_table);
     mmu_begin();
     while (va < end && rc == 0) {
         const uint64_t n = pages_in_span(va, end);
-        const struct l1 *l1 = find_l1(l4, va);
+        const struct l1 *l1 = l1_find(space, va);
 
         if (l1 != NULL)
-            mmu_set_run(entry_maddr(l1, va), frames, flags, n);
+            set_entries(space, l1, va, f, n, flags);
         else
-            rc = map_new_table(va, frames, n, flags);
-        frames += n;
+            rc = map_new_table(txn, va, f, n, flags);
+        skip_frames(&f, n);
         va += n * PAGE_SIZE;
     }
 
     /* New tables and entries of old ones leave in one mmu_update. */
     if (rc == 0) {
-        ptab_queue(&txn);
+        ptab_queue(txn);
         rc = mmu_send();
     } else {
         mmu_drop();
-        ptab_abort(&txn);
     }
     if (rc == 0) {
-        count_entries(l4, start, end);
+        ptab_done(txn);
+        count_entries(space, start, end);
     } else {
         /* A full queue may have sent entries before it came to this. */
-        clear_entries(l4, start, end);
+        undo_entries(space, start, end);
         mmu_flush_all();
         BUG_ON(mmu_send() != 0);
-        ptab_undo(&txn);
-        forget_last();
+        ptab_undo(txn);
+        l1_forget();
     }
     BUG_ON(mmu_end() != 0);
     return rc;
 }
 
+/* Where a batch that begins at @va ends. */
+static uintptr_t batch_end(const struct space *space, uintptr_t va,
+                           uintptr_t end)
+{
+    const bool whole_l2 = va % L2_SPAN == 0 && end - va >= L2_SPAN &&
+                          !pte_present(upper_entry(space, va, 3));
+
+    return next_boundary(va, end, whole_l2 ? L2_SPAN : BATCH_SPAN);
+}
+
 /*
- * One entry of a live table of the space we run on: update_va_mapping finds the
+ * One entry of a live table that this vCPU sees: update_va_mapping finds the
  * entry itself, and flushes in the same hypercall if told to.
  */
-static int write_one(const struct l1 *l1, vaddr_t va, pte_t pte,
+static int write_one(const struct l1 *l1, uintptr_t va, pte_t pte,
                      unsigned long flush)
 {
-    const int rc = mmu_set_va_now(va, pte, flush);
+    const int rc = mmu_set_va_now(_vaddr(va), pte, flush);
 
-    if (rc == 0 && l1->count != NULL)
-        *l1->count += pte_present(pte) ? 1 : -1;
+    if (rc == 0 && l1->note != NULL)
+        *l1->note += pte_present(pte) ? 1 : -1;
     return rc;
 }
 
-int map_pages(mfn_t l4, vaddr_t at, const mfn_t *frames, uint64_t nr,
-              uint64_t flags)
+static bool is_seen(const struct space *space, uintptr_t va)
 {
-    uintptr_t va = vaddr_x(at);
-    const uintptr_t end = va + nr * PAGE_SIZE;
-    int rc = check_range(at, nr);
+    return is_kernels(va) || mfn_eq(space->l4, walk_current_l4());
+}
+
+static int unmap_many(struct space *space, uintptr_t va, uintptr_t end);
+
+/* Not inlined, here and below: a single page shall not pay for what this uses. */
+static int __noinline map_many(struct space *space, uintptr_t start,
+                               uintptr_t end, struct frames f, uint64_t flags)
+{
+    uintptr_t va = start;
+    int rc = 0;
+
+    if (!all_present(space, va, end, false))
+        return -EEXIST;
+    if (!space->live)
+        rc = check_frames(f, (end - va) / PAGE_SIZE, flags);
+    if (rc != 0)
+        return rc;
+
+    while (va < end) {
+        const uintptr_t stop = batch_end(space, va, end);
+
+        rc = map_batch(space, va, stop, f, flags);
+        if (rc != 0)
+            break;
+        skip_frames(&f, (stop - va) / PAGE_SIZE);
+        va = stop;
+    }
+    if (rc != 0 && va > start)
+        BUG_ON(unmap_many(space, start, va) != 0);
+    return rc;
+}
+
+static int map_range(struct space *space, uintptr_t va, uintptr_t end,
+                     struct frames f, uint64_t flags)
+{
+    if (end - va == PAGE_SIZE && is_seen(space, va)) {
+        const struct l1 *l1 = l1_find(space, va);
+
+        if (l1 != NULL)
+            return *entry_ptr(l1, va) & PTE_P
+                       ? -EEXIST
+                       : write_one(l1, va, pte_make(next_frame(&f), flags),
+                                   UVMF_NONE);
+    }
+    return map_many(space, va, end, f, flags);
+}
+
+/*
+ * Leaves of the user half of a space with a user mode are that mode's too; Xen
+ * then makes them global.
+ */
+static uint64_t leaf_flags(const struct space *space, uint64_t flags)
+{
+    return mfn_x(space->user_l4) != 0 ? flags | PTE_USER : flags;
+}
+
+static int map_frames(struct space *space, vaddr_t va, struct frames f,
+                      uint64_t nr, uint64_t flags)
+{
+    int rc = check_range(space, va, nr);
 
     if (rc == 0)
         rc = check_flags(flags);
     if (rc != 0)
         return rc;
-    if (!all_present(l4, va, end, false))
-        return -EEXIST;
-    if (nr == 1 && mfn_eq(l4, walk_current_l4())) {
-        const struct l1 *l1 = find_l1(l4, va);
-
-        if (l1 != NULL)
-            return write_one(l1, at, pte_make(*frames, flags), UVMF_NONE);
-    }
-
-    while (va < end) {
-        const uint64_t n =
-            (next_boundary(va, end, BATCH_SPAN) - va) / PAGE_SIZE;
-
-        rc = map_batch(l4, va, frames, n, flags);
-        if (rc != 0)
-            break;
-        frames += n;
-        va += n * PAGE_SIZE;
-    }
-    if (rc != 0 && va > vaddr_x(at))
-        BUG_ON(unmap_pages(l4, at, (va - vaddr_x(at)) / PAGE_SIZE) != 0);
+    spin_lock(&space->lock);
+    rc = map_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, f,
+                   leaf_flags(space, flags));
+    spin_unlock(&space->lock);
+    audit_count();
     return rc;
+}
+
+int space_map(struct space *space, vaddr_t va, const mfn_t *frames, uint64_t nr,
+              uint64_t flags)
+{
+    return map_frames(space, va, (struct frames){ .list = frames }, nr, flags);
+}
+
+int space_map_run(struct space *space, vaddr_t va, mfn_t first, uint64_t nr,
+                  uint64_t flags)
+{
+    return map_frames(space, va, (struct frames){ .first = first }, nr, flags);
 }
 
 /*
  * Unmapping.
  */
+
+/* Tables on their way out: freed once Xen has let go of them. */
+struct unhooked {
+    struct space *space;
+    struct page_list pages;
+};
+
+static uint64_t *table_at(mfn_t mfn)
+{
+    return kaddr_lookup(m2p_lookup(mfn));
+}
+
+/* Take the table of @level - 1 on the way to @va out of that of @level. */
+static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
+{
+    const mfn_t parent = level == PT_LEVELS
+                             ? u->space->l4
+                             : pte_mfn(upper_entry(u->space, va, level + 1));
+    const unsigned int index = pt_index(_vaddr(va), level);
+
+    page_list_push(&u->pages,
+                   table_at(pte_mfn(walk_entry(parent, level, index))));
+    ptab_write(u->space, level,
+               maddr_add(mfn_to_maddr(parent), index * sizeof(pte_t)),
+               (pte_t){ 0 });
+}
+
+/* Send, then give back what was unhooked.  True if anything was. */
+static bool finish_unhooking(struct unhooked *u)
+{
+    void *page = page_list_next(&u->pages, NULL);
+    const bool any = page != NULL;
+
+    if (any)
+        l1_forget();
+    for (; page != NULL && u->space->live;
+         page = page_list_next(&u->pages, page))
+        ptab_set_rights(page, PTE_DATA);
+    /* Clearing entries of ours needs nothing that could be missing. */
+    BUG_ON(mmu_send() != 0);
+    while ((page = page_list_pop(&u->pages)) != NULL)
+        page_free(page, 0);
+    return any;
+}
+
+/*
+ * Take [va, +n), which one L1 maps, out of the space: by its entries, or, when
+ * nothing else is in there, by the table.
+ */
+static void unmap_span(struct unhooked *u, uintptr_t va, unsigned int n)
+{
+    const struct l1 *l1 = l1_find(u->space, va);
+
+    if (l1->note != NULL && *l1->note == (PTAB_TABLE | n)) {
+        /* Xen flushes by itself after a change of an L2. */
+        unhook(u, 2, va);
+        return;
+    }
+    if (l1->note != NULL)
+        *l1->note -= n;
+    clear_entries(u->space, l1, va, n);
+    flush_span(u->space, va, n);
+}
+
+/* All that the L2 for @va maps, which is all present, goes with the L2. */
+static void unmap_l2(struct unhooked *u, uintptr_t va)
+{
+    const uint64_t *l2 = table_at(pte_mfn(upper_entry(u->space, va, 3)));
+
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        page_list_push(&u->pages, table_at(pte_mfn((pte_t){ l2[i] })));
+    unhook(u, 3, va);
+}
+
+/* Does a table made here, with all its 512 L1 tables, map the 1 GiB at @va? */
+static bool is_whole_l2(const struct space *space, uintptr_t va, uintptr_t end)
+{
+    const void *l2;
+
+    if (va % L2_SPAN != 0 || end - va < L2_SPAN)
+        return false;
+    l2 = table_at(pte_mfn(upper_entry(space, va, 3)));
+    return l2 != NULL && ptab_note(l2) != NULL;
+}
 
 static bool is_empty(const uint64_t *table)
 {
@@ -332,129 +548,90 @@ static bool is_empty(const uint64_t *table)
     return !any;
 }
 
-/* Tables that a change unhooks, to be freed once Xen has let go of them. */
-static struct {
-    void *pages[32];
-    unsigned int nr;
-} unhooked;
-
-static void queue_unhook(mfn_t parent, unsigned int level, vaddr_t va,
-                         void *page)
-{
-    mmu_set_pte(
-        maddr_add(mfn_to_maddr(parent), pt_index(va, level) * sizeof(pte_t)),
-        (pte_t){ 0 });
-    unhooked.pages[unhooked.nr++] = page;
-}
-
-/* The table of @level on the way to @va, where all above it are there. */
-static mfn_t table_of(mfn_t l4, vaddr_t va, unsigned int level)
-{
-    mfn_t table = l4;
-
-    for (unsigned int i = PT_LEVELS; i > level; i--)
-        table = pte_mfn(walk_entry(table, i, pt_index(va, i)));
-    return table;
-}
-
-/*
- * Take [va, +n), which one L1 maps, out of the space: by its entries, or, when
- * nothing else is in there, by the table.
- */
-static void unmap_span(mfn_t l4, uintptr_t va, unsigned int n)
-{
-    const struct l1 *l1 = find_l1(l4, va);
-
-    if (l1->count != NULL && *l1->count == (COUNTED | n)) {
-        /* Xen flushes by itself after a change of an L2. */
-        queue_unhook(table_of(l4, _vaddr(va), 2), 2, _vaddr(va),
-                     kaddr_lookup(m2p_lookup(l1->mfn)));
-        return;
-    }
-    if (l1->count != NULL)
-        *l1->count -= n;
-    mmu_clear_run(entry_maddr(l1, va), n);
-    flush_span(va, n);
-}
-
-/* Send, then give back what was unhooked. */
-static void finish_unhooking(void)
-{
-    for (unsigned int i = 0; i < unhooked.nr; i++)
-        ptab_set_rights(unhooked.pages[i], PTE_DATA);
-    /* Clearing entries of ours needs nothing that could be missing. */
-    BUG_ON(mmu_send() != 0);
-    if (unhooked.nr > 0)
-        forget_last();
-    while (unhooked.nr > 0)
-        page_free(unhooked.pages[--unhooked.nr], 0);
-}
-
 /* Tables of @level that have become empty go as well. */
-static void reclaim(mfn_t l4, uintptr_t start, uintptr_t end,
+static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
                     unsigned int level)
 {
     const uint64_t span = 1ul << pt_shift(level + 1);
 
     for (uintptr_t va = start; va < end; va = next_boundary(va, end, span)) {
-        const mfn_t parent = table_of(l4, _vaddr(va), level + 1);
-        const pte_t pte =
-            walk_entry(parent, level + 1, pt_index(_vaddr(va), level + 1));
-        const pfn_t pfn = m2p_lookup(pte_mfn(pte));
+        struct unhooked u = { .space = space };
+        const pte_t pte = upper_entry(space, va, level + 1);
+        const uint64_t *table = pte_present(pte) && !(pte.raw & PTE_PSE)
+                                    ? table_at(pte_mfn(pte))
+                                    : NULL;
 
-        if (!pte_present(pte) || pte.raw & PTE_PSE || is_builders(pfn) ||
-            kaddr_lookup(pfn) == NULL || !is_empty(kaddr_lookup(pfn)))
+        if (table == NULL || ptab_note(table) == NULL || !is_empty(table))
             continue;
-        queue_unhook(parent, level + 1, _vaddr(va), kaddr_lookup(pfn));
-        finish_unhooking();
+        unhook(&u, level + 1, va);
+        finish_unhooking(&u);
     }
 }
 
-/* True when tables went. */
-static bool unmap_batch(mfn_t l4, uintptr_t va, uintptr_t end)
+/* Ends where a batch does; true when tables went. */
+static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end)
 {
-    bool gone;
+    struct unhooked u = { .space = space };
+    const bool whole = is_whole_l2(space, *from, end);
+    const uintptr_t stop =
+        next_boundary(*from, end, whole ? L2_SPAN : BATCH_SPAN);
 
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
+    if (whole)
+        unmap_l2(&u, *from);
+    for (uintptr_t va = *from; va < stop && !whole;) {
+        const uint64_t n = pages_in_span(va, stop);
 
-        unmap_span(l4, va, n);
+        unmap_span(&u, va, n);
         va += n * PAGE_SIZE;
     }
-    gone = unhooked.nr > 0;
-    finish_unhooking();
-    return gone;
+    *from = stop;
+    return finish_unhooking(&u);
 }
 
-int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
+static int __noinline unmap_many(struct space *space, uintptr_t start,
+                                 uintptr_t end)
 {
-    uintptr_t va = vaddr_x(at);
-    const uintptr_t end = va + nr * PAGE_SIZE;
-    const int rc = check_range(at, nr);
+    /* An L3 of the kernel's half is in every L4, and stays. */
+    const unsigned int top = is_kernels(start) ? 2 : 3;
+    uintptr_t va = start;
     bool gone = false;
+
+    if (!all_present(space, va, end, true))
+        return -ENOENT;
+
+    mmu_begin();
+    while (va < end)
+        gone |= unmap_batch(space, &va, end);
+    for (unsigned int level = 2; gone && level <= top; level++)
+        reclaim(space, start, end, level);
+    BUG_ON(mmu_end() != 0);
+    return 0;
+}
+
+static int unmap_range(struct space *space, uintptr_t va, uintptr_t end)
+{
+    if (end - va == PAGE_SIZE && is_seen(space, va)) {
+        const struct l1 *l1 = l1_find(space, va);
+
+        if (l1 == NULL || !(*entry_ptr(l1, va) & PTE_P))
+            return -ENOENT;
+        if (l1->note == NULL || *l1->note > (PTAB_TABLE | 1))
+            return write_one(l1, va, (pte_t){ 0 }, UVMF_INVLPG);
+    }
+    return unmap_many(space, va, end);
+}
+
+int space_unmap(struct space *space, vaddr_t va, uint64_t nr)
+{
+    int rc = check_range(space, va, nr);
 
     if (rc != 0)
         return rc;
-    if (!all_present(l4, va, end, true))
-        return -ENOENT;
-    if (nr == 1 && mfn_eq(l4, walk_current_l4())) {
-        const struct l1 *l1 = find_l1(l4, va);
-
-        if (l1->count == NULL || *l1->count > (COUNTED | 1))
-            return write_one(l1, at, (pte_t){ 0 }, UVMF_INVLPG);
-    }
-
-    mmu_begin();
-    while (va < end) {
-        const uintptr_t stop = next_boundary(va, end, BATCH_SPAN);
-
-        gone |= unmap_batch(l4, va, stop);
-        va = stop;
-    }
-    for (unsigned int level = 2; gone && level < PT_LEVELS; level++)
-        reclaim(l4, vaddr_x(at), end, level);
-    BUG_ON(mmu_end() != 0);
-    return 0;
+    spin_lock(&space->lock);
+    rc = unmap_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE);
+    spin_unlock(&space->lock);
+    audit_count();
+    return rc;
 }
 
 /*
@@ -462,53 +639,102 @@ int unmap_pages(mfn_t l4, vaddr_t at, uint64_t nr)
  */
 
 /* @old holds what the entries of [va, end) were; copy it from there. */
-static void save_entries(mfn_t l4, uintptr_t va, uintptr_t end, uint64_t *old)
+static void save_entries(struct space *space, uintptr_t va, uintptr_t end,
+                         uint64_t *old)
 {
     while (va < end) {
         const uint64_t n = pages_in_span(va, end);
-        const struct l1 *l1 = find_l1(l4, va);
 
-        memcpy(old, &l1->table[pt_index(_vaddr(va), 1)], n * sizeof(*old));
+        memcpy(old, entry_ptr(l1_find(space, va), va), n * sizeof(*old));
         old += n;
         va += n * PAGE_SIZE;
     }
 }
 
+/*
+ * Of an entry that @old was, with @flags for its own if any.  The A and D bits
+ * are the CPU's; Xen adds what they are by then.
+ */
+static pte_t changed(uint64_t old, uint64_t flags)
+{
+    pte_t pte = { old };
+
+    if (flags != 0)
+        pte = pte_make(pte_mfn(pte), flags);
+    pte.raw &= ~(PTE_A | PTE_D);
+    return pte;
+}
+
+static void protect_span(const struct space *space, uintptr_t va, uint64_t n,
+                         const uint64_t *old, uint64_t flags)
+{
+    const struct l1 *l1 = l1_find(space, va);
+    uint64_t *entry = entry_ptr(l1, va);
+
+    for (uint64_t i = 0; i < n; i++) {
+        const pte_t pte = changed(old[i], flags);
+
+        if (space->live)
+            mmu_set_pte_keep_ad(maddr_add(l1_entry(l1, va), i * sizeof(pte)),
+                                pte);
+        else
+            entry[i] = pte.raw | (entry[i] & (PTE_A | PTE_D));
+    }
+    flush_span(space, va, n);
+}
+
 /* Write the entries of [va, end) from @old, with @flags for theirs if any. */
-static void queue_entries(mfn_t l4, uintptr_t va, uintptr_t end,
-                          const uint64_t *old, uint64_t flags)
+static void queue_entries(const struct space *space, uintptr_t va,
+                          uintptr_t end, const uint64_t *old, uint64_t flags)
 {
     while (va < end) {
-        const maddr_t at = entry_maddr(find_l1(l4, va), va);
         const uint64_t n = pages_in_span(va, end);
 
-        for (uint64_t i = 0; i < n; i++) {
-            pte_t pte = { *old++ };
-
-            if (flags != 0)
-                pte = pte_make(pte_mfn(pte), flags);
-            /* These two are the CPU's; Xen adds what they are by then. */
-            pte.raw &= ~(PTE_A | PTE_D);
-            mmu_set_pte_keep_ad(maddr_add(at, i * sizeof(pte)), pte);
-        }
-        flush_span(va, n);
+        protect_span(space, va, n, old, flags);
+        old += n;
         va += n * PAGE_SIZE;
     }
 }
 
-int protect_pages(mfn_t l4, vaddr_t at, uint64_t nr, uint64_t flags)
+static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
+                         uint64_t *old, uint64_t flags)
 {
-    const uintptr_t va = vaddr_x(at), end = va + nr * PAGE_SIZE;
+    int rc;
+
+    if (!all_present(space, va, end, true))
+        return -ENOENT;
+    save_entries(space, va, end, old);
+    if (!space->live && flags & PTE_RW) {
+        for (uint64_t i = 0; i < (end - va) / PAGE_SIZE; i++) {
+            const mfn_t mfn = pte_mfn((pte_t){ old[i] });
+
+            rc = check_frames((struct frames){ .first = mfn }, 1, flags);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    mmu_begin();
+    queue_entries(space, va, end, old, flags);
+    rc = mmu_send();
+    if (rc != 0) {
+        mmu_drop();
+        queue_entries(space, va, end, old, 0);
+        BUG_ON(mmu_send() != 0);
+    }
+    BUG_ON(mmu_end() != 0);
+    return rc;
+}
+
+int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
+{
     unsigned int order = 0;
     uint64_t *old;
-    int rc = check_range(at, nr);
+    int rc = check_range(space, va, nr);
 
     if (rc == 0)
         rc = check_flags(flags);
     if (rc != 0)
         return rc;
-    if (!all_present(l4, va, end, true))
-        return -ENOENT;
 
     /* What was, in case that Xen refuses a part. */
     while (PAGE_SIZE << order < nr * sizeof(*old))
@@ -516,17 +742,12 @@ int protect_pages(mfn_t l4, vaddr_t at, uint64_t nr, uint64_t flags)
     old = page_alloc(order);
     if (old == NULL)
         return -ENOMEM;
-    save_entries(l4, va, end, old);
 
-    mmu_begin();
-    queue_entries(l4, va, end, old, flags);
-    rc = mmu_send();
-    if (rc != 0) {
-        mmu_drop();
-        queue_entries(l4, va, end, old, 0);
-        BUG_ON(mmu_send() != 0);
-    }
-    BUG_ON(mmu_end() != 0);
+    spin_lock(&space->lock);
+    rc = protect_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, old,
+                       leaf_flags(space, flags));
+    spin_unlock(&space->lock);
     page_free(old, order);
+    audit_count();
     return rc;
 }

@@ -449,6 +449,11 @@ unsigned int page_order(const void *p)
     return live_record(p, "page_order")->order;
 }
 
+bool page_is_allocated(const void *p)
+{
+    return record(pfn_x(kaddr_pfn(p)))->state == ALLOCATED;
+}
+
 uint16_t *page_note(const void *p)
 {
     return &record(pfn_x(kaddr_pfn(p)))->note;
@@ -457,6 +462,31 @@ uint16_t *page_note(const void *p)
 uint32_t *page_link(pfn_t pfn)
 {
     return &record(pfn_x(pfn))->next;
+}
+
+void page_list_push(struct page_list *list, void *page)
+{
+    const pfn_t pfn = kaddr_pfn(page);
+
+    *page_link(pfn) = list->first;
+    list->first = pfn_x(pfn);
+}
+
+void *page_list_pop(struct page_list *list)
+{
+    const uint32_t first = list->first;
+
+    if (first == 0)
+        return NULL;
+    list->first = *page_link(_pfn(first));
+    return address(first);
+}
+
+void *page_list_next(const struct page_list *list, const void *page)
+{
+    const uint32_t pfn = page ? *page_link(kaddr_pfn(page)) : list->first;
+
+    return pfn ? address(pfn) : NULL;
 }
 
 struct page_stats page_stats(void)

@@ -6,7 +6,6 @@
 #include <plinth/ptab.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
-#include <plinth/walk.h>
 
 static struct ptab_txn txn;
 static uint64_t holes;
@@ -78,7 +77,7 @@ int physmap_add(uint64_t first, unsigned int nr, unsigned int record_size,
     int rc = 0;
 
     ASSERT(nr <= PHYSMAP_BATCH);
-    ptab_begin(&txn, walk_current_l4(), get, put);
+    ptab_begin(&txn, &kernel_space, get, put);
 
     for (uint64_t n = first; n < first + nr && rc == 0; n++) {
         rc = add_chunk(n);

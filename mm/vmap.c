@@ -3,7 +3,6 @@
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/vmap.h>
-#include <plinth/walk.h>
 
 #define GUARD 1 /* pages left unmapped behind each range */
 
@@ -99,8 +98,7 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
     if (rc != 0)
         return rc;
 
-    rc = map_pages(walk_current_l4(), _vaddr(start * PAGE_SIZE), frames, nr,
-                   flags);
+    rc = space_map(&kernel_space, _vaddr(start * PAGE_SIZE), frames, nr, flags);
     if (rc != 0) {
         give_range(start, nr);
         return rc;
@@ -111,7 +109,7 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
 
 void vunmap(void *p, uint64_t nr)
 {
-    const int rc = unmap_pages(walk_current_l4(), ptr_to_vaddr(p), nr);
+    const int rc = space_unmap(&kernel_space, ptr_to_vaddr(p), nr);
 
     if (rc != 0)
         panic("vunmap: %p, %lu pages: %s", p, nr, errno_name(rc));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
@@ -43,12 +44,20 @@ static bool is_leaf(pte_t pte, unsigned int level)
     return level == 1 || pte.raw & PTE_PSE;
 }
 
-mfn_t walk_l4_in_use;
+static mfn_t l4_loaded[MAX_VCPUS]; /* 0: not read yet */
 
-mfn_t walk_read_l4(void)
+mfn_t walk_current_l4(void)
 {
-    walk_l4_in_use = maddr_to_mfn(_maddr(read_cr3()));
-    return walk_l4_in_use;
+    mfn_t *l4 = &l4_loaded[vcpu_id()];
+
+    if (unlikely(mfn_x(*l4) == 0))
+        *l4 = maddr_to_mfn(_maddr(read_cr3()));
+    return *l4;
+}
+
+void walk_l4_loaded(mfn_t l4)
+{
+    l4_loaded[vcpu_id()] = l4;
 }
 
 bool walk_address(vaddr_t va, struct walk *w)
@@ -89,7 +98,8 @@ static uint64_t rights_through(uint64_t rights, pte_t pte)
 }
 
 static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
-                      uint64_t rights, const struct walk_visitor *v)
+                      unsigned int first, unsigned int end, uint64_t rights,
+                      const struct walk_visitor *v)
 {
     const volatile uint64_t *table;
     int rc = v->table ? v->table(v->ctx, level, mfn, base) : 0;
@@ -100,7 +110,7 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
     if (table == NULL)
         return -EFAULT;
 
-    for (unsigned int i = 0; i < PT_ENTRIES && rc == 0; i++) {
+    for (unsigned int i = first; i < end && rc == 0; i++) {
         uint64_t va = vaddr_x(base) | (uint64_t)i << pt_shift(level);
         const pte_t pte = { table[i] };
         uint64_t here;
@@ -114,7 +124,8 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
         va = (uint64_t)((int64_t)(va << 16) >> 16);
         here = rights_through(rights, pte);
         if (!is_leaf(pte, level))
-            rc = walk_table(pte_mfn(pte), level - 1, _vaddr(va), here, v);
+            rc = walk_table(pte_mfn(pte), level - 1, _vaddr(va), 0, PT_ENTRIES,
+                            here, v);
         else if (v->leaf)
             rc = v->leaf(v->ctx, level, pte, _vaddr(va), here);
     }
@@ -123,7 +134,13 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
 
 int walk_all(mfn_t l4, const struct walk_visitor *visitor)
 {
-    return walk_table(l4, PT_LEVELS, _vaddr(0), PTE_RW, visitor);
+    return walk_slots(l4, 0, PT_ENTRIES, visitor);
+}
+
+int walk_slots(mfn_t l4, unsigned int first, unsigned int end,
+               const struct walk_visitor *visitor)
+{
+    return walk_table(l4, PT_LEVELS, _vaddr(0), first, end, PTE_RW, visitor);
 }
 
 uint64_t walk_rights(const struct walk *w)

@@ -6,10 +6,10 @@
  */
 #include <arch/cpu.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
+#include <plinth/space.h>
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
@@ -59,15 +59,14 @@ static mfn_t frames[4096];
 
 static void map_and_unmap(uint64_t nr, const char *where)
 {
-    const mfn_t l4 = walk_current_l4();
     uint64_t start, mapped, unmapped;
     int rc;
 
     start = rdtsc();
-    rc = map_pages(l4, _vaddr(BASE), frames, nr, MAP_RW);
+    rc = space_map(&kernel_space, _vaddr(BASE), frames, nr, MAP_RW);
     mapped = rdtsc() - start;
     start = rdtsc();
-    rc |= unmap_pages(l4, _vaddr(BASE), nr);
+    rc |= space_unmap(&kernel_space, _vaddr(BASE), nr);
     unmapped = rdtsc() - start;
     say("# cost: map %lu pages %s: %lu a page; unmap: %lu%s\n", nr, where,
         mapped / nr, unmapped / nr, rc ? " (failed)" : "");
@@ -86,8 +85,8 @@ FATAL(cost, mapping)
         map_and_unmap(sizes[i], "into new tables");
         map_and_unmap(sizes[i], "into new tables, again");
     }
-    EXPECT_EQ(map_pages(walk_current_l4(), _vaddr(BASE + 511 * PAGE_SIZE),
-                        frames, 1, MAP_RW),
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(BASE + 511 * PAGE_SIZE), frames,
+                        1, MAP_RW),
               0);
     for (unsigned int i = 0; i < ARRAY_SIZE(sizes) - 1; i++) {
         map_and_unmap(sizes[i], "into a live table");

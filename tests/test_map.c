@@ -3,11 +3,11 @@
 #include <plinth/audit.h>
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/parse.h>
+#include <plinth/space.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
@@ -50,18 +50,17 @@ static volatile uint64_t *at(uint64_t page)
 
 static int map(uint64_t page, uint64_t nr, uint64_t flags)
 {
-    return map_pages(walk_current_l4(), ptr_to_vaddr(at(page)), frames, nr,
-                     flags);
+    return space_map(&kernel_space, ptr_to_vaddr(at(page)), frames, nr, flags);
 }
 
 static int unmap(uint64_t page, uint64_t nr)
 {
-    return unmap_pages(walk_current_l4(), ptr_to_vaddr(at(page)), nr);
+    return space_unmap(&kernel_space, ptr_to_vaddr(at(page)), nr);
 }
 
 static int protect(uint64_t page, uint64_t nr, uint64_t flags)
 {
-    return protect_pages(walk_current_l4(), ptr_to_vaddr(at(page)), nr, flags);
+    return space_protect(&kernel_space, ptr_to_vaddr(at(page)), nr, flags);
 }
 
 TEST(map, one_page)
@@ -152,18 +151,17 @@ TEST(map, last_slot_of_the_l4)
         0xffffff8000000000, 0xffffffffc0000000, 0xffffffffffffd000,
         0xffffffffffffe000, 0x0000000000001000, 0x00007ffffffff000,
     };
-    const mfn_t l4 = walk_current_l4();
-
     REQUIRE(setup());
     for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
         const vaddr_t va = _vaddr(places[i]);
 
-        EXPECT_EQ(map_pages(l4, va, frames, 1, MAP_RW), 0);
+        EXPECT_EQ(space_map(&kernel_space, va, frames, 1, MAP_RW), 0);
         EXPECT_EQ(*(volatile uint64_t *)places[i], 0);
-        EXPECT_EQ(unmap_pages(l4, va, 1), 0);
+        EXPECT_EQ(space_unmap(&kernel_space, va, 1), 0);
     }
-    EXPECT_EQ(map_pages(l4, _vaddr(~0ul & PAGE_MASK), frames, 1, MAP_RW),
-              -EINVAL);
+    EXPECT_EQ(
+        space_map(&kernel_space, _vaddr(~0ul & PAGE_MASK), frames, 1, MAP_RW),
+        -EINVAL);
     teardown(run_);
 }
 
@@ -201,18 +199,23 @@ TEST(map, while_memory_grows)
 
 TEST(map, bad_ranges_and_rights)
 {
-    const mfn_t l4 = walk_current_l4();
     const mfn_t *f = frames;
 
     REQUIRE(setup());
-    EXPECT_EQ(map_pages(l4, _vaddr(BASE + 1), f, 1, MAP_RW), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(BASE), f, 0, MAP_RW), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(BASE), f, ~0ul, MAP_RW), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(~0ul & PAGE_MASK), f, 2, MAP_RW), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(0xffff800000000000), f, 1, MAP_R), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(0xffff87fffffff000), f, 1, MAP_R), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(0x0000800000000000), f, 1, MAP_R), -EINVAL);
-    EXPECT_EQ(map_pages(l4, _vaddr(0x00007ffffffff000), f, 2, MAP_R), -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(BASE + 1), f, 1, MAP_RW),
+              -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(BASE), f, 0, MAP_RW), -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(BASE), f, ~0ul, MAP_RW), -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(~0ul & PAGE_MASK), f, 2, MAP_RW),
+              -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(0xffff800000000000), f, 1, MAP_R),
+              -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(0xffff87fffffff000), f, 1, MAP_R),
+              -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(0x0000800000000000), f, 1, MAP_R),
+              -EINVAL);
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(0x00007ffffffff000), f, 2, MAP_R),
+              -EINVAL);
     EXPECT_EQ(map(0, 1, MAP_RW & ~PTE_NX), -EINVAL);
     EXPECT_EQ(map(0, 1, 0), -EINVAL);
     EXPECT_EQ(map(0, 1, MAP_R), 0);
@@ -251,9 +254,9 @@ TEST(map, protect_keeps_accessed_and_dirty)
     EXPECT_EQ(map(0, 2, clean), 0);
     *at(0) = 1;
     EXPECT_EQ(protect(0, 2, MAP_R), 0);
-    pte = map_query(walk_current_l4(), ptr_to_vaddr(at(0)));
+    pte = space_query(&kernel_space, ptr_to_vaddr(at(0)));
     EXPECT_EQ(pte.raw & (PTE_A | PTE_D | PTE_RW), PTE_A | PTE_D);
-    pte = map_query(walk_current_l4(), ptr_to_vaddr(at(1)));
+    pte = space_query(&kernel_space, ptr_to_vaddr(at(1)));
     EXPECT_EQ(pte.raw & (PTE_A | PTE_D | PTE_RW), 0);
     EXPECT_EQ(unmap(0, 2), 0);
     teardown(run_);
@@ -319,7 +322,7 @@ TEST(map, every_failure_leaves_nothing)
         EXPECT(rc == 0 || rc == -ENOMEM);
         failures += rc != 0;
     }
-    EXPECT_EQ(failures, 5); /* an L3, an L2 and three L1s */
+    EXPECT_EQ(failures, 4); /* an L2 and three L1s */
     EXPECT_EQ(unmap(500, 600), 0);
 
     for (unsigned int n = 1; n < 60; n++) {
@@ -390,7 +393,7 @@ static void random_step(struct test_run *run_)
 static void compare_with_model(struct test_run *run_)
 {
     for (uint64_t i = 0; i < MODEL_PAGES; i++) {
-        const pte_t pte = map_query(walk_current_l4(), ptr_to_vaddr(at(i)));
+        const pte_t pte = space_query(&kernel_space, ptr_to_vaddr(at(i)));
         const enum model is = !pte_present(pte)  ? NONE
                               : pte.raw & PTE_RW ? WRITE
                                                  : READ;

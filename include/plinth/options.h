@@ -10,6 +10,7 @@
  *     plinth.loglevel=err|warn|info|debug   how much of the log is shown
  *     plinth.report=BOOL                    print the boot report (default on)
  *     plinth.mmu=sync                       send each MMU request by itself
+ *     plinth.audit=N                        audit memory each N operations
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -18,6 +19,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <plinth/printk.h>
 
@@ -28,6 +30,7 @@ struct options {
     bool report;
     bool exit_qemu;
     bool mmu_sync;
+    uint64_t audit; /* 0: never */
 
     int argc;
     char *argv[OPTIONS_MAX_ARGS + 1]; /* [0] is "plinth"; ends with NULL */

@@ -41,6 +41,9 @@ void page_free(void *p, unsigned int order);
 /* The order of the allocated block that starts at @p. */
 unsigned int page_order(const void *p);
 
+/* Does an allocated block start at @p, which is a page with a kernel address? */
+bool page_is_allocated(const void *p);
+
 /*
  * Sixteen bits beside the allocated block that starts at @p, for its owner; 0
  * when it is allocated.
@@ -49,6 +52,17 @@ uint16_t *page_note(const void *p);
 
 /* The same by pfn, 32 bits, also for a page whose frame is gone. */
 uint32_t *page_link(pfn_t pfn);
+
+/*
+ * A chain of allocated pages, through their links; {0} is empty.  The next one
+ * after NULL is the first.
+ */
+struct page_list {
+    uint32_t first;
+};
+void page_list_push(struct page_list *list, void *page);
+void *page_list_pop(struct page_list *list);
+void *page_list_next(const struct page_list *list, const void *page);
 
 struct page_stats {
     uint64_t total;    /* pages that are, or can become, allocatable */

@@ -18,25 +18,47 @@
 #include <stdbool.h>
 
 #include <plinth/compiler.h>
+#include <plinth/page.h>
 #include <plinth/pte.h>
+#include <plinth/space.h>
 
-/* Tables, pages or entries in one change. */
+/* Pages, or entries in tables that are there, in one change. */
 #define PTAB_MAX 64u
 
 struct ptab_txn {
-    mfn_t l4;
+    struct space *space;
     void *(*get)(void); /* a page, mapped writable, or NULL */
     void (*put)(void *page);
-    unsigned int nr_tables; /* new tables, as plain memory */
-    uint64_t *tables[PTAB_MAX];
-    unsigned int nr_pages; /* mapped by ptab_map_owned() */
+    struct page_list tables; /* new ones, as plain memory */
+    unsigned int nr_pages;   /* mapped by ptab_map_owned() */
     void *pages[PTAB_MAX];
-    unsigned int nr_links; /* entries to write in live tables */
+    unsigned int nr_links; /* entries to write in tables that are there */
     struct {
         maddr_t at;
         pte_t pte;
+        unsigned int level;
     } links[PTAB_MAX];
 };
+
+/*
+ * What the note of a page says (plinth/page.h) that is a page table made here.
+ * In the low bits of an L1's the entries that are present are counted.
+ */
+#define PTAB_TABLE 0x8000u
+#define PTAB_NEW   0x4000u /* of a change that has not happened yet */
+
+/* That note of the table at @page; NULL for one that the builder has made. */
+uint16_t *ptab_note(const void *page);
+
+/* Is @pfn a page table, or going to be one? */
+bool ptab_is_table(pfn_t pfn);
+
+/*
+ * The entry at @at, in a table of @level of @space's on the way to @va, becomes
+ * @pte: by a request, queued between mmu_begin() and mmu_end(), or by a store.
+ * What is said in an L4 is said in all that must have it too.
+ */
+void ptab_write(struct space *space, unsigned int level, maddr_t at, pte_t pte);
 
 /*
  * Queue, between mmu_begin() and mmu_end(): the kernel's one mapping of @page
@@ -47,7 +69,7 @@ void ptab_remap(const void *page, pte_t pte);
 /* The same, to the frame that is there, with the rights @flags. */
 void ptab_set_rights(const void *page, uint64_t flags);
 
-void ptab_begin(struct ptab_txn *txn, mfn_t l4, void *(*get)(void),
+void ptab_begin(struct ptab_txn *txn, struct space *space, void *(*get)(void),
                 void (*put)(void *page));
 
 /*
@@ -74,7 +96,8 @@ void ptab_abort(struct ptab_txn *txn);
 
 /*
  * A commit in two steps, for those who queue more beside it: queue its requests
- * between mmu_begin() and mmu_end(); when these fail, undo.
+ * between mmu_begin() and mmu_end(), and say what became of these.
  */
 void ptab_queue(struct ptab_txn *txn);
+void ptab_done(struct ptab_txn *txn);
 void ptab_undo(struct ptab_txn *txn);

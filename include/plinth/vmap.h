@@ -10,7 +10,7 @@
  *   owns     the address range is the caller's until vunmap(); the frames always
  *            are
  *   context  threads and boot
- *   failure  -ENOMEM, -ENOSPC when the area is full, and what map_pages() says;
+ *   failure  -ENOMEM, -ENOSPC when the area is full, and what space_map() says;
  *            nothing has changed then.  vunmap() of what is no such range is a
  *            panic
  */
@@ -20,8 +20,8 @@
 
 #include <plinth/compiler.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
 #include <plinth/ranges.h>
+#include <plinth/space.h>
 
 /* Map @frames[0..nr) with @flags (MAP_*) side by side; *@p is where. */
 int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,

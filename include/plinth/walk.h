@@ -25,16 +25,11 @@ struct walk {
 };
 
 /*
- * The L4 table in use.  Reading CR3 is emulated, at some 1,300 instructions, so
- * it is read once; whoever loads another one says so.
+ * The L4 table loaded on this vCPU.  Reading CR3 is emulated, at some 1,300
+ * instructions, so it is read once; who loads another one says so.
  */
-extern mfn_t walk_l4_in_use;
-mfn_t walk_read_l4(void);
-
-static inline mfn_t walk_current_l4(void)
-{
-    return likely(mfn_x(walk_l4_in_use) != 0) ? walk_l4_in_use : walk_read_l4();
-}
+mfn_t walk_current_l4(void);
+void walk_l4_loaded(mfn_t l4);
 
 /* Walk the current tables to @va.  True when a present leaf was found. */
 bool walk_address(vaddr_t va, struct walk *w);
@@ -69,6 +64,10 @@ struct walk_visitor {
  * could not be read.
  */
 int walk_all(mfn_t l4, const struct walk_visitor *visitor);
+
+/* The same for what the L4's slots [first, end) map. */
+int walk_slots(mfn_t l4, unsigned int first, unsigned int end,
+               const struct walk_visitor *visitor);
 
 /* The rights of the path, as a visitor's leaf gets them. */
 uint64_t walk_rights(const struct walk *w);
