@@ -41,7 +41,6 @@ static int note_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
 {
     struct auditor *a = ctx;
     const pfn_t pfn = m2p_lookup(mfn);
-    const void *page;
 
     if (pfn_eq(pfn, INVALID_PFN))
         return COMPLAIN(a, "L%u table of %#lx, mfn %#lx, is not ours", level,
@@ -52,10 +51,6 @@ static int note_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
     if (!ptab_is_table(pfn))
         return COMPLAIN(a, "L%u table of %#lx, pfn %#lx, is not noted as one",
                         level, vaddr_x(va), pfn_x(pfn));
-    page = kaddr_lookup(pfn);
-    if (page != NULL && ptab_note(page) != NULL && !page_is_allocated(page))
-        return COMPLAIN(a, "L%u table of %#lx, pfn %#lx, is free memory", level,
-                        vaddr_x(va), pfn_x(pfn));
     set_bit(a->tables, pfn);
     if (a->space->live)
         set_bit(a->live, pfn);
@@ -135,8 +130,8 @@ static int check_notes(struct auditor *a)
     for (pfn_t pfn = _pfn(0); pfn_x(pfn) < p2m_size(); pfn = pfn_add(pfn, 1)) {
         const void *page = kaddr_lookup(pfn);
 
-        if (page != NULL && page_is_allocated(page) && ptab_is_table(pfn) &&
-            ptab_note(page) != NULL && !test_bit(a->tables, pfn))
+        if (page != NULL && ptab_note(page) != NULL && ptab_is_table(pfn) &&
+            !test_bit(a->tables, pfn))
             return COMPLAIN(a, "pfn %#lx is noted as a table and is none",
                             pfn_x(pfn));
     }

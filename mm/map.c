@@ -283,6 +283,15 @@ static void count_entries(struct space *space, uintptr_t va, uintptr_t end)
     }
 }
 
+/* A new L3 of the kernel's half goes into every L4, and stays. */
+static void keep_kernel_l3(const struct ptab_txn *txn)
+{
+    for (unsigned int i = 0; i < txn->nr_links; i++)
+        if (txn->links[i].level == PT_LEVELS &&
+            maddr_x(txn->links[i].at) % PAGE_SIZE / sizeof(pte_t) > L4_XEN_LAST)
+            page_keep(kaddr_lookup(m2p_lookup(pte_mfn(txn->links[i].pte))));
+}
+
 /* A new L1 for the @n pages from @va on. */
 static int map_new_table(struct ptab_txn *txn, uintptr_t va, struct frames f,
                          unsigned int n, uint64_t flags)
@@ -326,6 +335,7 @@ static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
     }
     if (rc == 0) {
         ptab_done(txn);
+        keep_kernel_l3(txn);
         count_entries(space, start, end);
     } else {
         /* A full queue may have sent entries before it came to this. */

@@ -30,7 +30,9 @@ bool ptab_is_table(pfn_t pfn)
 {
     const void *page = kaddr_lookup(pfn);
 
-    return is_builders(pfn) || (page != NULL && *page_note(page) & PTAB_TABLE);
+    /* Of pages that are free, or inside a block, the note is an old one. */
+    return is_builders(pfn) || (page != NULL && page_is_allocated(page) &&
+                                *page_note(page) & PTAB_TABLE);
 }
 
 /*

@@ -8,21 +8,8 @@
 #include <plinth/test.h>
 #include <plinth/vmap.h>
 
-/* The first range there is makes an L3 table, which stays. */
-static void first_range(void)
-{
-    const mfn_t frame = p2m_lookup(linear_pfn((uintptr_t)_data));
-    static bool done;
-    void *p;
-
-    if (!done && vmap(&frame, 1, MAP_R, &p) == 0)
-        vunmap(p, 1);
-    done = true;
-}
-
 static uint64_t in_use(void)
 {
-    first_range();
     return (VMAP_END - VMAP_BASE) / PAGE_SIZE - vmap_stats().free;
 }
 

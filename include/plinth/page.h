@@ -44,6 +44,9 @@ unsigned int page_order(const void *p);
 /* Does an allocated block start at @p, which is a page with a kernel address? */
 bool page_is_allocated(const void *p);
 
+/* The allocated page @p stays so for good: it is overhead from now on. */
+void page_keep(void *p);
+
 /*
  * Sixteen bits beside the allocated block that starts at @p, for its owner; 0
  * when it is allocated.
@@ -68,7 +71,8 @@ struct page_stats {
     uint64_t total;    /* pages that are, or can become, allocatable */
     uint64_t free;     /* of these, not allocated now */
     uint64_t unmapped; /* of the free ones, not yet in the physmap */
-    uint64_t overhead; /* of the others, tables and records of the physmap */
+    uint64_t overhead; /* of the others, what is kept for good, as the
+                          physmap's tables and records are */
     uint64_t failures; /* times page_alloc() said NULL */
 };
 struct page_stats page_stats(void);
