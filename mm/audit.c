@@ -145,7 +145,7 @@ static int check_notes(struct auditor *a)
 /* Which pfn must be at @va?  INVALID_PFN where any may be. */
 static pfn_t expected(uintptr_t va)
 {
-    if (va >= VIRT_BASE)
+    if (va >= VIRT_BASE && va < linear_va(_pfn(linear_size())))
         return linear_pfn(va);
     if (va >= PHYSMAP_BASE && va < PHYSMAP_END)
         return _pfn((va - PHYSMAP_BASE) >> PAGE_SHIFT);

@@ -2,9 +2,13 @@
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/heap.h>
+#include <plinth/spinlock.h>
 #include <plinth/vmap.h>
 
 #define GUARD 1 /* pages left unmapped behind each range */
+
+/* Guards the range tree and the spares; not held while tables change. */
+static struct spinlock lock;
 
 /*
  * Nodes of the range tree come from the heap.  Giving a range back may need one,
@@ -61,7 +65,7 @@ static int init_once(void)
                                        VMAP_END / PAGE_SIZE);
 }
 
-static int take_range(uint64_t nr, uint64_t *start)
+static int take_range_locked(uint64_t nr, uint64_t *start)
 {
     int rc = init_once();
 
@@ -78,19 +82,35 @@ static int take_range(uint64_t nr, uint64_t *start)
     return rc;
 }
 
+static int take_range(uint64_t nr, uint64_t *start)
+{
+    int rc;
+
+    spin_lock(&lock);
+    rc = take_range_locked(nr, start);
+    spin_unlock(&lock);
+    return rc;
+}
+
 static void give_range(uint64_t start, uint64_t nr)
 {
-    const int rc = ranges_free(&area, start, nr + GUARD);
+    int rc;
 
+    spin_lock(&lock);
+    rc = ranges_free(&area, start, nr + GUARD);
     if (rc != 0)
         panic("vunmap: %#lx, %lu pages, is no range of vmap's: %s",
               start * PAGE_SIZE, nr, errno_name(rc));
     drop_spare();
+    spin_unlock(&lock);
 }
 
-int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
+/* The frames are @list's, or those from @first on. */
+static int map_somewhere(const mfn_t *list, mfn_t first, uint64_t nr,
+                         uint64_t flags, void **p)
 {
     uint64_t start;
+    vaddr_t va;
     int rc = nr == 0 || nr >= (VMAP_END - VMAP_BASE) / PAGE_SIZE ? -EINVAL : 0;
 
     if (rc == 0)
@@ -98,13 +118,24 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
     if (rc != 0)
         return rc;
 
-    rc = space_map(&kernel_space, _vaddr(start * PAGE_SIZE), frames, nr, flags);
-    if (rc != 0) {
+    va = _vaddr(start * PAGE_SIZE);
+    rc = list ? space_map(&kernel_space, va, list, nr, flags)
+              : space_map_run(&kernel_space, va, first, nr, flags);
+    if (rc == 0)
+        *p = vaddr_to_ptr(va);
+    else
         give_range(start, nr);
-        return rc;
-    }
-    *p = (void *)(start * PAGE_SIZE);
-    return 0;
+    return rc;
+}
+
+int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
+{
+    return map_somewhere(frames, INVALID_MFN, nr, flags, p);
+}
+
+int vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p)
+{
+    return map_somewhere(NULL, first, nr, flags, p);
 }
 
 void vunmap(void *p, uint64_t nr)
@@ -118,7 +149,11 @@ void vunmap(void *p, uint64_t nr)
 
 struct ranges_stats vmap_stats(void)
 {
-    if (init_once() != 0)
-        return (struct ranges_stats){ 0 };
-    return ranges_stats(&area);
+    struct ranges_stats stats = { 0 };
+
+    spin_lock(&lock);
+    if (init_once() == 0)
+        stats = ranges_stats(&area);
+    spin_unlock(&lock);
+    return stats;
 }

@@ -48,6 +48,10 @@ heap write_after_free 'written to after it was freed'
 expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
 said '^Bail out! vunmap'
 
+expect 6 "audit after each operation" guest "plinth.audit=1 tests=space.audit_after_each_operation"
+said '^Bail out! audit: pfn .* is noted as a table and is none'
+said '\] test_space_audit_after_each_operation\+0x'
+
 # The exit status for QEMU: lab/run understands it, and it comes at once.
 expect 0 "exit through QEMU's debug port" guest "plinth.exit=qemu tests=lib.words"
 unsaid 'halted'

@@ -44,7 +44,7 @@ TEST(options, defaults)
 TEST(options, ours_and_the_applications)
 {
     parse("one plinth.loglevel=debug two=2 plinth.report=off "
-          "plinth.exit=qemu three");
+          "plinth.exit=qemu plinth.audit=100 three");
     EXPECT_EQ(o.argc, 4);
     EXPECT_STR(o.argv[1], "one");
     EXPECT_STR(o.argv[2], "two=2");
@@ -53,6 +53,7 @@ TEST(options, ours_and_the_applications)
     EXPECT_EQ(o.log_level, LOG_DEBUG);
     EXPECT(!o.report);
     EXPECT(o.exit_qemu);
+    EXPECT_EQ(o.audit, 100);
     EXPECT_EQ(o.warnings, 0);
 }
 
@@ -82,8 +83,10 @@ TEST(options, bad_value_is_named)
     EXPECT_EQ(o.log_level, LOG_INFO);
     EXPECT(strstr(said, "\"loud\" is not a value it takes") != NULL);
 
-    parse("plinth.report=maybe plinth.exit=bochs plinth.loglevel");
-    EXPECT_EQ(o.warnings, 3);
+    parse("plinth.report=maybe plinth.exit=bochs plinth.loglevel "
+          "plinth.audit=often");
+    EXPECT_EQ(o.warnings, 4);
+    EXPECT_EQ(o.audit, 0);
     EXPECT(o.report);
     EXPECT(!o.exit_qemu);
 }

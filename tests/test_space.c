@@ -346,6 +346,94 @@ TEST(space, nothing_stale_after_a_switch)
 }
 
 /*
+ * What the audit finds in spaces.
+ */
+static void expect_finding(struct test_run *run_, const char *words)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(audit(why, sizeof(why)), -EINVAL);
+    EXPECT(strstr(why, words) != NULL);
+}
+
+TEST(space, audit_compares_the_halves)
+{
+    const unsigned int slot = pt_index(_vaddr(BASE), 4);
+    uint64_t *l4, *user, old;
+    struct space s;
+
+    REQUIRE(setup());
+    EXPECT_EQ(space_create(&s, SPACE_USER), 0);
+    EXPECT_EQ(space_map(&s, va_of(0), frames, 1, MAP_R), 0);
+    l4 = kaddr_lookup(m2p_lookup(s.l4));
+    user = kaddr_lookup(m2p_lookup(s.user_l4));
+
+    l4[300] = l4[511];
+    expect_finding(run_, "L4 slot 300");
+    l4[300] = 0;
+    old = user[slot];
+    user[slot] = 0;
+    expect_finding(run_, "user L4 slot");
+    user[slot] = old;
+    user[511] = l4[511];
+    expect_finding(run_, "user L4 slot 511");
+    user[511] = 0;
+    l4[slot + 5] = user[slot + 5] = l4[slot];
+    expect_finding(run_, "is a table twice");
+    l4[slot + 5] = user[slot + 5] = 0;
+    expect_sound(run_);
+    EXPECT_EQ(space_destroy(&s), 0);
+    teardown(run_);
+}
+
+TEST(space, audit_sees_a_pin_that_is_missing)
+{
+    struct space s;
+
+    EXPECT_EQ(space_create(&s, 0), 0);
+    EXPECT_EQ(space_pin(&s), 0);
+    mmu_begin();
+    mmu_unpin(s.l4);
+    EXPECT_EQ(mmu_end(), 0);
+    expect_finding(run_, "was not pinned");
+    /* Now it is, as that is how it was found out. */
+    expect_sound(run_);
+    EXPECT_EQ(space_destroy(&s), 0);
+}
+
+TEST(space, audit_compares_tables_with_records)
+{
+    struct space s;
+    void *page = page_alloc(0);
+
+    REQUIRE(page != NULL);
+    *page_note(page) = PTAB_TABLE;
+    expect_finding(run_, "noted as a table and is none");
+    *page_note(page) = 0;
+    page_free(page, 0);
+
+    EXPECT_EQ(space_create(&s, 0), 0);
+    page = kaddr_lookup(m2p_lookup(s.l4));
+    *page_note(page) = 0;
+    expect_finding(run_, "is not noted as one");
+    *page_note(page) = PTAB_TABLE;
+    expect_sound(run_);
+    EXPECT_EQ(space_destroy(&s), 0);
+}
+
+/* With plinth.audit=1 the operation that did it is in the call trace. */
+FATAL(space, audit_after_each_operation)
+{
+    struct space s;
+    void *page = page_alloc(0);
+
+    REQUIRE(page != NULL);
+    EXPECT_EQ(space_create(&s, 0), 0);
+    *page_note(page) = PTAB_TABLE;
+    EXPECT_EQ(space_destroy(&s), 0);
+}
+
+/*
  * 1 GiB: an L2 and its 512 L1 tables are one hook, and one unhook.
  */
 #define GIB_PAGES (512ul * 512)

@@ -23,19 +23,24 @@ struct spinlock {
     uint32_t holder; /* vcpu_id() + 1, or 0 */
 };
 
+/* With one vCPU nobody else can hold it, and not to be preempted is enough. */
 static inline void spin_lock(struct spinlock *lock)
 {
     const uint32_t me = vcpu_id() + 1;
 
     preempt_disable();
     ASSERT(lock->holder != me);
-    while (__sync_val_compare_and_swap(&lock->holder, 0, me) != 0)
+    while (MAX_VCPUS > 1 &&
+           __sync_val_compare_and_swap(&lock->holder, 0, me) != 0)
         cpu_relax();
+    if (MAX_VCPUS == 1 && CONFIG_DEBUG)
+        lock->holder = me;
 }
 
 static inline void spin_unlock(struct spinlock *lock)
 {
     ASSERT(lock->holder == vcpu_id() + 1);
-    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
+    if (MAX_VCPUS > 1 || CONFIG_DEBUG)
+        __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
     preempt_enable();
 }

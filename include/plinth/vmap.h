@@ -27,6 +27,9 @@
 int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,
                       void **p);
 
+/* The same for @nr frames side by side, from @first on. */
+int __must_check vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p);
+
 /* Undo a vmap() of @nr pages. */
 void vunmap(void *p, uint64_t nr);
 
