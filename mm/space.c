@@ -3,11 +3,13 @@
 #include <plinth/audit.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
+#include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/l1.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/printk.h>
 #include <plinth/ptab.h>
 #include <plinth/space.h>
 #include <plinth/string.h>
@@ -65,6 +67,20 @@ static mfn_t new_l4(uint64_t **table)
     return p2m_lookup(kaddr_pfn(*table));
 }
 
+/*
+ * Xen maps its M2P in each L4.  With this it leaves those out that are loaded
+ * for user mode.  Xen without it lets user mode read which frames are ours.
+ */
+static void hide_m2p_from_user_mode(void)
+{
+    static bool done;
+
+    if (!done && hypercall_vm_assist(VMASST_CMD_enable,
+                                     VMASST_TYPE_m2p_strict) != 0)
+        pr_warn("space: user mode can read Xen's M2P");
+    done = true;
+}
+
 int space_create(struct space *space, unsigned int flags)
 {
     const uint64_t *kernel = table_at(kernel_space.l4);
@@ -76,6 +92,7 @@ int space_create(struct space *space, unsigned int flags)
     if (l4 == NULL)
         return -ENOMEM;
     if (flags & SPACE_USER) {
+        hide_m2p_from_user_mode();
         space->user_l4 = new_l4(&user);
         if (user == NULL) {
             page_free(l4, 0);

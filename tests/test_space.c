@@ -291,6 +291,8 @@ TEST(space, user_l4_holds_no_kernel_mapping)
             if (i < L4_XEN_FIRST || i > L4_XEN_LAST)
                 EXPECT_EQ(table_of(s.user_l4)[i] & PTE_P, ours);
         }
+        if (live)
+            EXPECT_EQ(table_of(s.user_l4)[L4_XEN_FIRST] & PTE_P, 0);
         expect_sound(run_);
         EXPECT_EQ(space_query(&s, va_of(0)).raw & PTE_USER, PTE_USER);
         EXPECT_EQ(space_unmap(&s, va_of(0), 1024), 0);
