@@ -12,24 +12,28 @@ int p2m_set(pfn_t pfn, mfn_t mfn)
     return 0;
 }
 
-pfn_t m2p_raw(mfn_t mfn)
+/* What the M2P says; all ones where it says nothing, or has a hole. */
+static __always_inline uint64_t read_m2p(mfn_t mfn)
 {
     const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
     uint64_t pfn;
 
-    if (mfn_x(mfn) >= MACH2PHYS_NR_ENTRIES)
-        return INVALID_PFN;
-    if (probe_read(&m2p[mfn_x(mfn)], &pfn) != 0)
-        return INVALID_PFN;
-    return _pfn(pfn);
+    if (unlikely(mfn_x(mfn) >= MACH2PHYS_NR_ENTRIES ||
+                 probe_read(&m2p[mfn_x(mfn)], &pfn) != 0))
+        return pfn_x(INVALID_PFN);
+    return pfn;
+}
+
+pfn_t m2p_raw(mfn_t mfn)
+{
+    return _pfn(read_m2p(mfn));
 }
 
 pfn_t m2p_lookup(mfn_t mfn)
 {
-    const pfn_t pfn = m2p_raw(mfn);
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
+    const uint64_t pfn = read_m2p(mfn);
 
-    /* "None" equals "none" in both tables, and says nothing. */
-    if (mfn_eq(mfn, INVALID_MFN) || pfn_eq(pfn, INVALID_PFN))
-        return INVALID_PFN;
-    return mfn_eq(p2m_lookup(pfn), mfn) ? pfn : INVALID_PFN;
+    /* A frame is below where the marks of the P2M begin. */
+    return pfn < p2m_size() && p2m[pfn] == mfn_x(mfn) ? _pfn(pfn) : INVALID_PFN;
 }

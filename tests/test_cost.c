@@ -13,6 +13,8 @@
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
+static uint64_t *list; /* of frames */
+
 static void report(const char *what, uint64_t ticks, uint64_t n)
 {
     if (n > 0)
@@ -92,4 +94,57 @@ FATAL(cost, mapping)
         map_and_unmap(sizes[i], "into a live table");
         map_and_unmap(sizes[i], "into a live table, again");
     }
+}
+
+/*
+ * Spaces: empty, and with what is mapped before the first switch to them.
+ */
+static void come_and_go(uint64_t nr)
+{
+    uint64_t t[7];
+    struct space s;
+    int rc;
+
+    t[0] = rdtsc();
+    rc = space_create(&s, SPACE_USER);
+    t[1] = rdtsc();
+    if (nr > 0)
+        rc |= space_map(&s, _vaddr(1ul << 30), (const mfn_t *)list, nr, MAP_RW);
+    t[2] = rdtsc();
+    rc |= space_switch(&s);
+    t[3] = rdtsc();
+    rc |= space_switch(&kernel_space);
+    t[4] = rdtsc();
+    rc |= space_switch(&s);
+    t[5] = rdtsc();
+    rc |= space_switch(&kernel_space);
+    t[6] = rdtsc();
+    rc |= space_destroy(&s);
+    say("# cost: space of %lu pages: create %lu, map %lu, first switch %lu, "
+        "switch back %lu, switch %lu, destroy %lu%s\n",
+        nr, t[1] - t[0], t[2] - t[1], t[3] - t[2], t[4] - t[3], t[5] - t[4],
+        rdtsc() - t[6], rc ? " (failed)" : "");
+}
+
+FATAL(cost, spaces)
+{
+    static const uint64_t sizes[] = { 0, 1, 512, 16384, 262144 };
+    uint64_t start, mapped, *page = page_alloc(0);
+
+    list = page_alloc(9);
+    REQUIRE(page != NULL && list != NULL);
+    for (unsigned int i = 0; i < 512 * 512; i++)
+        list[i] = mfn_x(p2m_lookup(kaddr_pfn(page)));
+    for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+        come_and_go(sizes[i]);
+        come_and_go(sizes[i]);
+    }
+    start = rdtsc();
+    EXPECT_EQ(space_map(&kernel_space, _vaddr(1ul << 30), (const mfn_t *)list,
+                        262144, MAP_RW),
+              0);
+    mapped = rdtsc();
+    EXPECT_EQ(space_unmap(&kernel_space, _vaddr(1ul << 30), 262144), 0);
+    say("# cost: map 262144 pages into new tables: %lu a page; unmap: %lu\n",
+        (mapped - start) / 262144, (rdtsc() - mapped) / 262144);
 }
