@@ -42,13 +42,18 @@ struct run {
     unsigned int done; /* Xen counts here what it has made */
 };
 
-struct queue {
-    unsigned int depth; /* of begin */
-    unsigned int nr_ptes, nr_exts, nr_vas, nr_runs;
-    unsigned int nr_pages; /* to flush, or FLUSH_ALL */
+/* What is a begin's own, and waits while an inner one runs. */
+struct level {
+    int failed; /* by a send that had to come before the end ... */
+    struct mmu_refusal refusal; /* ... and of what */
+    unsigned int nr_pages;      /* to flush, or FLUSH_ALL */
     vaddr_t pages[MMU_INVLPG_MAX];
-    int failed; /* by a send that had to come before the end */
-    int outer_failed[MAX_DEPTH];
+};
+
+struct queue {
+    unsigned int depth;                 /* of begin */
+    struct level levels[MAX_DEPTH + 1]; /* [0] is outside of begin and end */
+    unsigned int nr_ptes, nr_exts, nr_vas, nr_runs;
 
     struct mmu_update ptes[NR_PTES];
     struct mmuext_op exts[NR_EXTS];
@@ -70,6 +75,11 @@ static struct queue *this_queue(void)
     return &queues[vcpu_id()];
 }
 
+static struct level *this_level(struct queue *q)
+{
+    return &q->levels[q->depth];
+}
+
 /*
  * Sending.
  */
@@ -81,32 +91,34 @@ static void reset(struct queue *q)
 static void note_refusal(struct queue *q, const struct run *r, int rc)
 {
     const unsigned int i = r->first + (r->kind == KIND_VA ? 0 : r->done);
+    struct mmu_refusal refusal = { .what = kind_names[r->kind], .rc = rc };
     uint64_t offset = 0;
     const char *name;
 
     q->stats.refused++;
-    q->refusal = (struct mmu_refusal){ .what = kind_names[r->kind], .rc = rc };
     switch (r->kind) {
     case KIND_PTE:
-        q->refusal.where = q->ptes[i].ptr;
-        q->refusal.value = q->ptes[i].val;
-        q->refusal.by = q->pte_by[i];
+        refusal.where = q->ptes[i].ptr;
+        refusal.value = q->ptes[i].val;
+        refusal.by = q->pte_by[i];
         break;
     case KIND_EXT:
-        q->refusal.where = q->exts[i].arg1.mfn;
-        q->refusal.value = q->exts[i].cmd;
-        q->refusal.by = q->ext_by[i];
+        refusal.where = q->exts[i].arg1.mfn;
+        refusal.value = q->exts[i].cmd;
+        refusal.by = q->ext_by[i];
         break;
     case KIND_VA:
-        q->refusal.where = vaddr_x(q->vas[i].va);
-        q->refusal.value = q->vas[i].pte.raw;
-        q->refusal.by = q->va_by[i];
+        refusal.where = vaddr_x(q->vas[i].va);
+        refusal.value = q->vas[i].pte.raw;
+        refusal.by = q->va_by[i];
         break;
     }
-    name = symbol_lookup((uintptr_t)q->refusal.by, &offset);
+    name = symbol_lookup((uintptr_t)refusal.by, &offset);
     pr_debug("mmu: %s: %#lx <- %#lx refused: %s, queued by %s+%#lx",
-             q->refusal.what, q->refusal.where, q->refusal.value,
-             errno_name(rc), name ? name : "?", offset);
+             refusal.what, refusal.where, refusal.value, errno_name(rc),
+             name ? name : "?", offset);
+    if (this_level(q)->failed == 0)
+        this_level(q)->refusal = refusal;
 }
 
 static int send_run(struct queue *q, struct run *r)
@@ -235,8 +247,8 @@ static void send_early(struct queue *q)
 {
     const int rc = send_queued(q);
 
-    if (q->failed == 0)
-        q->failed = rc;
+    if (this_level(q)->failed == 0)
+        this_level(q)->failed = rc;
 }
 
 /* Make room for one more of @kind, of which there are @nr of @max. */
@@ -380,7 +392,7 @@ void mmu_ext(const struct mmuext_op *op)
     add_ext(op, __builtin_return_address(0));
 }
 
-void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
+static void add_va(vaddr_t va, pte_t pte, unsigned long flags, const void *by)
 {
     struct queue *q = this_queue();
     unsigned int i;
@@ -388,9 +400,14 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
     make_room(q, q->nr_vas, NR_VAS);
     i = q->nr_vas++;
     q->vas[i] = (struct va_request){ va, pte, flags };
-    q->va_by[i] = __builtin_return_address(0);
+    q->va_by[i] = by;
     add_to_run(q, KIND_VA, i);
     queued_one(q);
+}
+
+void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
+{
+    add_va(va, pte, flags, __builtin_return_address(0));
 }
 
 int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
@@ -400,7 +417,7 @@ int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
 
     if (unlikely(q->depth > 0 || inject != 0)) {
         mmu_begin();
-        mmu_set_va(va, pte, flags);
+        add_va(va, pte, flags, __builtin_return_address(0));
         return mmu_end();
     }
 
@@ -425,19 +442,19 @@ int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
  */
 void mmu_flush_page(vaddr_t va)
 {
-    struct queue *q = this_queue();
+    struct level *level = this_level(this_queue());
 
-    ASSERT(q->depth > 0);
-    if (q->nr_pages < MMU_INVLPG_MAX)
-        q->pages[q->nr_pages++] = va;
+    ASSERT(this_queue()->depth > 0);
+    if (level->nr_pages < MMU_INVLPG_MAX)
+        level->pages[level->nr_pages++] = va;
     else
-        q->nr_pages = FLUSH_ALL;
+        level->nr_pages = FLUSH_ALL;
 }
 
 void mmu_flush_all(void)
 {
     ASSERT(this_queue()->depth > 0);
-    this_queue()->nr_pages = FLUSH_ALL;
+    this_level(this_queue())->nr_pages = FLUSH_ALL;
 }
 
 /*
@@ -446,9 +463,10 @@ void mmu_flush_all(void)
  */
 static void queue_flushes(struct queue *q)
 {
-    const unsigned int n = q->nr_pages;
+    struct level *level = this_level(q);
+    const unsigned int n = level->nr_pages;
 
-    q->nr_pages = 0;
+    level->nr_pages = 0;
     if (n == FLUSH_ALL) {
         q->stats.flushes++;
         add_ext(&(struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL }, NULL);
@@ -457,7 +475,7 @@ static void queue_flushes(struct queue *q)
     for (unsigned int i = 0; i < n; i++) {
         const struct mmuext_op op = {
             .cmd = MMUEXT_INVLPG_LOCAL,
-            .arg1.linear_addr = vaddr_x(q->pages[i]),
+            .arg1.linear_addr = vaddr_x(level->pages[i]),
         };
 
         q->stats.invlpgs++;
@@ -475,8 +493,9 @@ void mmu_begin(void)
     BUG_ON(q->depth == MAX_DEPTH);
     /* What is queued already belongs to the outer one, and so does its fate. */
     send_early(q);
-    q->outer_failed[q->depth++] = q->failed;
-    q->failed = 0;
+    q->depth++;
+    this_level(q)->failed = 0;
+    this_level(q)->nr_pages = 0;
 }
 
 int mmu_send(void)
@@ -487,8 +506,10 @@ int mmu_send(void)
     ASSERT(q->depth > 0);
     queue_flushes(q);
     send_early(q);
-    rc = q->failed;
-    q->failed = 0;
+    rc = this_level(q)->failed;
+    this_level(q)->failed = 0;
+    if (unlikely(rc != 0))
+        q->refusal = this_level(q)->refusal;
     return rc;
 }
 
@@ -499,7 +520,7 @@ int mmu_end(void)
 
     BUG_ON(q->depth == 0);
     rc = mmu_send();
-    q->failed = q->outer_failed[--q->depth];
+    q->depth--;
     return rc;
 }
 
@@ -508,8 +529,8 @@ void mmu_drop(void)
     struct queue *q = this_queue();
 
     reset(q);
-    q->nr_pages = 0;
-    q->failed = 0;
+    this_level(q)->nr_pages = 0;
+    this_level(q)->failed = 0;
 }
 
 const struct mmu_refusal *mmu_refusal(void)

@@ -172,6 +172,25 @@ TEST(mmu, dropped_requests_are_not_made)
     page_free(p, 0);
 }
 
+/* What an outer begin has noted is flushed at its end, whatever came between. */
+TEST(mmu, nested_sections_keep_their_flushes)
+{
+    struct mmu_stats before = mmu_stats();
+
+    mmu_begin();
+    mmu_flush_page(_vaddr(NOWHERE));
+    mmu_begin();
+    mmu_flush_page(_vaddr(NOWHERE + PAGE_SIZE));
+    mmu_drop();
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(mmu_stats().invlpgs, before.invlpgs);
+    mmu_begin();
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(mmu_stats().invlpgs, before.invlpgs);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(mmu_stats().invlpgs, before.invlpgs + 1);
+}
+
 /* Flushes: page by page up to a point, then all at once. */
 TEST(mmu, many_flushes_become_one)
 {

@@ -14,8 +14,8 @@
  * Nothing may be queued outside of begin and end.  Between them nothing is sent
  * unless the queue is full, so an entry keeps its old value until then.  They
  * nest: an inner begin sends what the outer one has queued so far, and each end
- * tells of its own requests only.  So what happens as a whole or not at all may
- * be called from anywhere.
+ * tells of its own requests and sends its own flushes only.  So what happens as a
+ * whole or not at all may be called from anywhere.
  *
  * Flushes of the TLB are merged: what was noted by mmu_flush_page() and
  * mmu_flush_all() goes out last, page by page up to MMU_INVLPG_MAX of them, as
@@ -49,8 +49,9 @@ int __must_check mmu_end(void);
 int __must_check mmu_send(void);
 
 /*
- * Forget what is queued and not yet sent, and what Xen has said of what was; for
- * a caller who has found, between begin and end, that nothing of it shall happen.
+ * Forget what is queued and not yet sent, flushes as well, and what Xen has said
+ * of what was; for a caller who has found, between begin and end, that nothing of
+ * it shall happen.  What an outer begin has noted stays.
  */
 void mmu_drop(void);
 
@@ -85,7 +86,10 @@ int __must_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags);
 void mmu_flush_page(vaddr_t va);
 void mmu_flush_all(void);
 
-/* The request refused last; @by queued it. */
+/*
+ * The refused request that the last failed end, send or mmu_set_va_now() told
+ * of; @by queued it.
+ */
 struct mmu_refusal {
     const char *what; /* "mmu_update", "mmuext_op", "update_va_mapping" */
     uint64_t where;   /* the entry, the frame, the address */
