@@ -1,29 +1,36 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds lib/, and what else needs no Xen, for the host and tests it there: once
-# under the sanitizers, once as the kernel has it, where guard pages still watch.
+# Builds lib/, and what of mm/ can do without Xen, for the host and tests it there:
+# once under the sanitizers, once as the kernel has it, where guard pages still
+# watch.  Then libFuzzer looks for inputs that break a promise, two programs at a
+# time: for 60 seconds in total, each fuzzer as long as any other.
 #
-#   prove tests/host.t                  from the top folder
-#   SEED=7 prove -v tests/host.t        with other random inputs
-#   FUZZ_SECONDS=60 prove tests/host.t  fuzz too, that long for each parser
+#   prove tests/host.t                   from the top folder
+#   SEED=7 prove -v tests/host.t         with other random inputs
+#   FUZZ_SECONDS=600 prove tests/host.t  fuzz longer in total; 0: not at all
 #
-# CC and FUZZ_CC name the compilers, gcc and clang by default.
+# CC and FUZZ_CC name the compilers, gcc and clang by default.  Without clang
+# fuzzing is skipped, or fails where PLINTH_REQUIRE_TOOLS is set.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 sources=(args errno glob parse printf ranges sha256 string)
 objects=("${sources[@]/%/.o}")
-modules=("${sources[@]}" compiler heap heap_release)
-fuzzers=(args glob heap parse printf ranges)
+modules=("${sources[@]}" compiler heap heap_release mmu page page_release)
+fuzzers=(args glob heap mmu page parse printf ranges)
 
 cc=${CC:-gcc}
 fuzz_cc=${FUZZ_CC:-clang}
+fuzz_seconds=${FUZZ_SECONDS:-60}
+fuzz_lanes=2
 out=build/host
 
 # The compiler speaks through stderr, which prove shows and does not parse.
-flags=(-std=gnu11 -g -Iinclude -fno-strict-aliasing -Wall -Wextra -Werror
+flags=(-std=gnu11 -g -Itests/host/include -Iinclude -Iarch/x86/include
+       -D__XEN_INTERFACE_VERSION__=0x00040e00
+       -fno-strict-aliasing -Wall -Wextra -Werror
        -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wcast-qual
        -Wwrite-strings -Wpointer-arith)
 sanitize=(-O1 -fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer
@@ -35,27 +42,43 @@ kernel=("${as_kernel[@]}" -fno-pic -mcmodel=kernel -mno-sse -mno-mmx
 
 export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-}"
 
-# library FOLDER COMPILER FLAGS...: the objects of lib/, under other names
+# library FOLDER COMPILER FLAGS...: the objects of lib/, under other names, and
+# those of mm/ with what they need from a test's header or from fake_xen.c
 library() {
-    local dir=$1 compiler=$2 name
-    shift 2
+    local dir=$1 name
+    shift
     rm -rf "$dir" && mkdir -p "$dir" || return
     for name in "${sources[@]}"; do
-        "$compiler" "${flags[@]}" "$@" -ffreestanding \
-                    -include tests/host/rename.h \
-                    -c "lib/$name.c" -o "$dir/$name.o" &
+        object "$dir/$name.o" "lib/$name.c" renamed "$@" &
     done
-    heap "$dir/heap.o" 1 "$compiler" "$@" &
-    heap "$dir/heap_release.o" 0 "$compiler" "$@" &
+    object "$dir/heap.o" mm/heap.c renamed "$@" -DCONFIG_DEBUG=1 &
+    object "$dir/heap_release.o" mm/heap.c renamed "$@" -DCONFIG_DEBUG=0 &
+    for name in mmu kaddr linear; do
+        object "$dir/$name.o" "mm/$name.c" named "$@" &
+    done
+    page "$dir/page.o" "$@" -DCONFIG_DEBUG=1 &
+    page "$dir/page_release.o" "$@" -DCONFIG_DEBUG=0 &
+    object "$dir/fake_xen.o" tests/host/fake_xen.c named "$@" &
     wait
 }
 
-# heap OBJECT DEBUG COMPILER FLAGS...: mm/heap.c, whose pages the test provides
-heap() {
-    local object=$1 debug=$2 compiler=$3
-    shift 3
-    "$compiler" "${flags[@]}" "$@" -ffreestanding -DCONFIG_DEBUG="$debug" \
-                -include tests/host/rename.h -c mm/heap.c -o "$object"
+# object OBJECT SOURCE renamed|named COMPILER FLAGS...: with libc's names or others
+object() {
+    local object=$1 source=$2 names=$3 compiler=$4 rename=()
+    shift 4
+    [ "$names" = named ] || rename=(-include tests/host/rename.h)
+    "$compiler" "${flags[@]}" "$@" -ffreestanding "${rename[@]}" \
+                -c "$source" -o "$object"
+}
+
+# page OBJECT COMPILER FLAGS...: mm/page.c, with its variables in a section that a
+# test can clear
+page() {
+    local object=$1
+    shift
+    object "$object" mm/page.c named "$@" &&
+        objcopy --set-section-flags .bss=alloc,load,data,contents \
+                --rename-section .bss=page_state "$object"
 }
 
 # program FOLDER COMPILER NAME FLAGS...: one test program, linked with them
@@ -65,6 +88,9 @@ program() {
     case $name in
         heap | heap_release) more=("$dir/$name.o") ;;
         fuzz_heap) more=("$dir/heap.o") ;;
+        *mmu) more=("$dir/mmu.o" "$dir/fake_xen.o") ;;
+        *page) more=("$dir"/{page,kaddr,linear}.o) ;;
+        page_release) more=("$dir"/{page_release,kaddr,linear}.o) ;;
     esac
     "$compiler" "${flags[@]}" "$@" "tests/host/$name.c" \
                 "${objects[@]/#/$dir/}" "${more[@]}" -o "$dir/test_$name"
@@ -123,17 +149,47 @@ freestanding() {
     [ -z "$name$inner" ] || { echo "# $name $inner"; return 1; }
 }
 
-# fuzz NAME: from nothing; what it says and finds is left in the fuzz folder
+# Is there a clang, with libFuzzer and the sanitizers?
+can_fuzz() {
+    mkdir -p "$out" &&
+        "$fuzz_cc" -fsanitize=fuzzer,address,undefined -x c -o "$out/can_fuzz" - \
+            <<<'int LLVMFuzzerTestOneInput(void *p, long n);
+                int LLVMFuzzerTestOneInput(void *p, long n) { return !p & !n; }' \
+            2>/dev/null
+}
+
+# fuzz NAME SECONDS: from nothing; what it says and finds is left in the folder
 fuzz() {
-    local log=$out/fuzz/$1.log status
     program "$out/fuzz" "$fuzz_cc" "fuzz_$1" "${sanitize[@]}" \
             -fsanitize=fuzzer &&
         "$out/fuzz/test_fuzz_$1" -max_len=300 -seed="${SEED:-1}" \
             -artifact_prefix="$out/fuzz/$1-" \
-            -max_total_time="$FUZZ_SECONDS" >"$log" 2>&1
-    status=$?
-    [ $status -eq 0 ] || sed 's/^/# /' "$log"
-    result $status "fuzz $1"
+            -max_total_time="$2" >"$out/fuzz/$1.log" 2>&1
+    echo $? >"$out/fuzz/$1.status"
+}
+
+# fuzz_lane N: every fuzzer whose turn it is there, each with its share of time
+fuzz_lane() {
+    local i n=${#fuzzers[@]} share
+    for ((i = $1; i < n; i += fuzz_lanes)); do
+        share=$((fuzz_seconds * (i + 1) / n - fuzz_seconds * i / n))
+        fuzz "${fuzzers[i]}" $((share > 0 ? share : 1)) # 0 would be for ever
+    done
+}
+
+fuzz_all() {
+    local lane name status
+    echo "# fuzzing for $fuzz_seconds seconds in total, seed ${SEED:-1}"
+    library "$out/fuzz" "$fuzz_cc" "${sanitize[@]}" -fsanitize=fuzzer-no-link
+    for ((lane = 0; lane < fuzz_lanes; lane++)); do
+        fuzz_lane $lane &
+    done
+    wait
+    for name in "${fuzzers[@]}"; do
+        status=$(cat "$out/fuzz/$name.status")
+        [ "$status" = 0 ] || sed 's/^/# /' "$out/fuzz/$name.log"
+        result "$status" "fuzz $name"
+    done
 }
 
 echo "1..$((2 * ${#modules[@]} + 9 + ${#fuzzers[@]}))"
@@ -187,21 +243,16 @@ refused "an ignored error" "Werror=unused-result" '
 void f(uint64_t *v);
 void f(uint64_t *v) { parse_u64("1", v); }'
 
-if [ -z "${FUZZ_SECONDS:-}" ]; then
-    why="FUZZ_SECONDS is not set"
-elif ! command -v "$fuzz_cc" >/dev/null; then
-    why="no $fuzz_cc"
+no_clang="no $fuzz_cc that can fuzz: apt-get install clang libclang-rt-dev"
+if [ "$fuzz_seconds" = 0 ]; then
+    for name in "${fuzzers[@]}"; do skip "fuzz $name" "FUZZ_SECONDS is 0"; done
+elif can_fuzz; then
+    fuzz_all
+elif [ -n "${PLINTH_REQUIRE_TOOLS:-}" ]; then
+    echo "# $no_clang"
+    for name in "${fuzzers[@]}"; do result 1 "fuzz $name"; done
 else
-    why=
-    library "$out/fuzz" "$fuzz_cc" "${sanitize[@]}" -fsanitize=fuzzer-no-link
+    for name in "${fuzzers[@]}"; do skip "fuzz $name" "$no_clang"; done
 fi
-
-for name in "${fuzzers[@]}"; do
-    if [ -n "$why" ]; then
-        skip "fuzz $name" "$why"
-    else
-        fuzz "$name"
-    fi
-done
 
 exit $failed

@@ -16,6 +16,8 @@
 #include <plinth/addr.h>
 #include <plinth/linear.h>
 
+/* Tests on the host put all of it where a process has its memory. */
+#ifndef PHYSMAP_BASE
 #define PHYSMAP_BASE 0xffff880000000000ul
 #define PHYSMAP_END  0xffffa00000000000ul
 
@@ -24,6 +26,7 @@
 #define VMAP_END   0xffffc00000000000ul
 #define PAGES_BASE 0xffffe00000000000ul
 #define PAGES_END  0xfffff00000000000ul
+#endif
 
 #define CHUNK_PAGES 512u
 
