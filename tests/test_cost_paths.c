@@ -248,7 +248,7 @@ static const struct path {
     { .what = "mmu_update, map R", .way = by_requests, .to = RO },
     { .what = "mmu_update, unmap RW, no flush", .way = by_requests, .from = RW },
     { .what = "mmu_update, unmap RW, one flush", .way = by_requests_and_flush, .from = RW },
-    { .what = "mmu_update, unmap RW, one flush, multicall", .way = by_multicall_with_flush, .from = RW },
+    { .what = "mmu_update, unmap RW, flush, multicall", .way = by_multicall_with_flush, .from = RW },
     { .what = "mmu_update, unmap RW, INVLPG each", .way = by_requests_and_invlpgs, .from = RW },
     { .what = "mmu_update, unmap R, no flush", .way = by_requests, .from = RO },
     { .what = "mmu_update, RW to R", .way = by_requests, .from = RW, .to = RO },

@@ -46,6 +46,6 @@ END {
                 best = names[i]
         if (best == "") break
         drawn[best] = 1
-        printf "%-42s %4d %s\n", best, least[0, best, 512], bar(least[0, best, 512])
+        printf "%-38s %4d %s\n", best, least[0, best, 512], bar(least[0, best, 512])
     }
 }
