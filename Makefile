@@ -39,7 +39,8 @@ core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o walk.o mmu.o boot_map.o)
 core += $(addprefix mm/,protect.o ramdisk.o ptab.o physmap.o page.o)
-core += $(addprefix mm/,p2m_tools.o l1.o map.o space.o heap.o vmap.o balloon.o audit.o ptdump.o)
+core += $(addprefix mm/,p2m_tools.o l1.o map.o space.o heap.o vmap.o)
+core += $(addprefix mm/,frames.o balloon.o contig.o audit.o ptdump.o)
 
 # What every guest needs.
 core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)

@@ -2,18 +2,27 @@
 #include <plinth/balloon.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
-#include <plinth/hypercall.h>
+#include <plinth/frames.h>
 #include <plinth/kaddr.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
-#include <plinth/ptab.h>
+#include <plinth/spinlock.h>
 
-#define BATCH 48u
+#define BATCH 32u
 
-/* Pfns without a frame, chained by page_link(); 0 ends the chain. */
-static pfn_t empty;
-static uint64_t nr_empty;
+/*
+ * Pfns without a frame, chained by page_link(); 0 ends the chain.  The lock is
+ * for the chain and its length alone, and never held across a hypercall.
+ */
+static struct {
+    struct spinlock lock;
+    pfn_t first;
+    uint64_t nr;
+} empty;
+
+/* Somebody is in balloon_set(). */
+static bool busy;
 
 uint64_t balloon_max(void)
 {
@@ -22,114 +31,127 @@ uint64_t balloon_max(void)
 
 uint64_t balloon_current(void)
 {
-    return p2m_size() - nr_empty;
+    return p2m_size() - __atomic_load_n(&empty.nr, __ATOMIC_RELAXED);
 }
 
 static void push(pfn_t pfn)
 {
-    *page_link(pfn) = pfn_x(empty);
-    empty = pfn;
-    nr_empty++;
+    spin_lock(&empty.lock);
+    *page_link(pfn) = pfn_x(empty.first);
+    empty.first = pfn;
+    empty.nr++;
+    spin_unlock(&empty.lock);
 }
 
 static pfn_t pop(void)
 {
-    const pfn_t pfn = empty;
+    pfn_t pfn;
 
-    empty = _pfn(*page_link(pfn));
-    nr_empty--;
+    spin_lock(&empty.lock);
+    pfn = empty.first;
+    empty.first = _pfn(*page_link(pfn));
+    empty.nr--;
+    spin_unlock(&empty.lock);
     return pfn;
 }
 
-/* Give up to @nr pages back; how many it was. */
-static unsigned int give(unsigned int nr)
+/* What could not be done as a whole is undone page by page. */
+static void undo(void *const *pages, unsigned int nr)
 {
-    xen_pfn_t mfns[BATCH];
-    pfn_t pfns[BATCH];
-    struct xen_memory_reservation r = { .domid = DOMID_SELF };
+    for (unsigned int i = 0; i < nr; i++) {
+        if (frames_repair(pages[i]) == 0)
+            page_free(pages[i], 0);
+        else
+            push(kaddr_pfn(pages[i]));
+    }
+}
+
+/* Give up to @nr pages back; how many it was, or what Xen said. */
+static int give(unsigned int nr)
+{
+    void *pages[BATCH];
+    mfn_t mfns[BATCH];
     unsigned int n;
-    long done;
+    int rc;
 
     mmu_begin();
     for (n = 0; n < nr; n++) {
-        void *p = page_alloc(0);
-
-        if (p == NULL)
+        pages[n] = page_alloc(0);
+        if (pages[n] == NULL)
             break;
-        pfns[n] = kaddr_pfn(p);
-        mfns[n] = mfn_x(p2m_lookup(pfns[n]));
-        ptab_remap(p, (pte_t){ 0 });
-        mmu_flush_page(ptr_to_vaddr(p));
+        mfns[n] = p2m_lookup(kaddr_pfn(pages[n]));
+        frames_unmap(pages[n]);
     }
-    BUG_ON(mmu_send() != 0);
-    BUG_ON(mmu_end() != 0);
-    if (n == 0)
-        return 0;
+    rc = mmu_end();
+    if (rc != 0) {
+        undo(pages, n);
+        return rc;
+    }
 
     for (unsigned int i = 0; i < n; i++) {
-        BUG_ON(p2m_set(pfns[i], INVALID_MFN) != 0);
-        push(pfns[i]);
+        BUG_ON(p2m_set(kaddr_pfn(pages[i]), INVALID_MFN) != 0);
+        push(kaddr_pfn(pages[i]));
     }
-    set_xen_guest_handle(r.extent_start, mfns);
-    r.nr_extents = n;
-    done = hypercall_memory_op(XENMEM_decrease_reservation, &r);
     /* They are ours and nowhere mapped; Xen has no reason left. */
-    BUG_ON(done != (long)n);
+    BUG_ON(frames_give(mfns, n) != n);
     return n;
 }
 
-/* Ask for frames behind up to @nr pfns; how many there were. */
-static unsigned int take(unsigned int nr)
+/* Ask for frames behind @nr pfns; how many there were, or what Xen said. */
+static int take(unsigned int nr)
 {
-    xen_pfn_t frames[BATCH]; /* pfns on the way in, mfns on the way out */
-    pfn_t pfns[BATCH];
-    struct xen_memory_reservation r = { .domid = DOMID_SELF };
-    unsigned int n;
-    long done;
+    void *pages[BATCH] = { NULL };
+    mfn_t mfns[BATCH];
+    unsigned int done;
+    int rc;
 
-    for (n = 0; n < nr; n++) {
-        pfns[n] = pop();
-        frames[n] = pfn_x(pfns[n]);
-    }
-    set_xen_guest_handle(r.extent_start, frames);
-    r.nr_extents = n;
-    done = hypercall_memory_op(XENMEM_populate_physmap, &r);
-    if (done < 0)
-        done = 0;
+    for (unsigned int i = 0; i < nr; i++)
+        pages[i] = kaddr_lookup(pop());
+    done = frames_get(pages, mfns, nr);
+    for (unsigned int i = done; i < nr; i++)
+        push(kaddr_pfn(pages[i]));
 
     mmu_begin();
-    for (unsigned int i = 0; i < done; i++) {
-        BUG_ON(p2m_set(pfns[i], _mfn(frames[i])) != 0);
-        ptab_remap(kaddr_lookup(pfns[i]), pte_make(_mfn(frames[i]), PTE_DATA));
+    for (unsigned int i = 0; i < done; i++)
+        frames_map(pages[i], mfns[i]);
+    rc = mmu_end();
+    if (rc != 0) {
+        undo(pages, done);
+        return rc;
     }
-    BUG_ON(mmu_send() != 0);
-    BUG_ON(mmu_end() != 0);
 
-    for (unsigned int i = 0; i < n; i++) {
-        if (i < done)
-            page_free(kaddr_lookup(pfns[i]), 0);
-        else
-            push(pfns[i]);
-    }
+    for (unsigned int i = 0; i < done; i++)
+        page_free(pages[i], 0);
     return done;
+}
+
+static int reach(uint64_t target)
+{
+    for (;;) {
+        const uint64_t now = balloon_current();
+        const bool down = now > target;
+        const uint64_t left = down ? now - target : target - now;
+        int done;
+
+        if (left == 0)
+            return 0;
+        done = (down ? give : take)(MIN(left, (uint64_t)BATCH));
+        if (done < 0)
+            return done;
+        if (done == 0)
+            return -ENOMEM;
+    }
 }
 
 int balloon_set(uint64_t target)
 {
+    int rc;
+
     if (target > balloon_max())
         return -EINVAL;
-
-    while (balloon_current() > target) {
-        const uint64_t n = MIN(balloon_current() - target, (uint64_t)BATCH);
-
-        if (give(n) < n && balloon_current() > target)
-            return -ENOMEM;
-    }
-    while (balloon_current() < target) {
-        const uint64_t n = MIN(target - balloon_current(), (uint64_t)BATCH);
-
-        if (take(n) < n)
-            return -ENOMEM;
-    }
-    return 0;
+    if (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+        return -EBUSY;
+    rc = reach(target);
+    __atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+    return rc;
 }

@@ -697,6 +697,31 @@ RULE(abi_l1, every_way_to_flush_is_accepted)
     EXPECT_RC(map_at(va, PTE_ADDR | LEAF_RW, UVMF_INVLPG | UVMF_ALL), -EINVAL);
 }
 
+/* Each of them makes the change seen at once; a page in use is put elsewhere. */
+RULE(abi_l1, va_mapping_flushes_what_it_changes)
+{
+    static const unsigned long all = ~0ul;
+    static const unsigned long kinds[] = { UVMF_TLB_FLUSH, UVMF_INVLPG };
+    const uintptr_t va = vaddr_x(fixmap_va(FIX_TEST));
+    volatile uint64_t *there = fixmap_ptr(FIX_TEST);
+    uint64_t *one = scratch_page(), *two = scratch_page();
+    const uint64_t first = scratch_pte(one, LEAF_RW);
+    const uint64_t second = scratch_pte(two, LEAF_RW);
+
+    one[0] = 1;
+    two[0] = 2;
+    for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const unsigned long whom[] = { UVMF_LOCAL, UVMF_ALL, (uintptr_t)&all };
+
+        for (unsigned int j = 0; j < ARRAY_SIZE(whom); j++) {
+            EXPECT_RC(map_at(va, first, kinds[i] | whom[j]), 0);
+            EXPECT_EQ(*there, 1);
+            EXPECT_RC(map_at(va, second, kinds[i] | whom[j]), 0);
+            EXPECT_EQ(*there, 2);
+        }
+    }
+}
+
 /*
  * xen/arch/x86/mm.c: __do_update_va_mapping(): the flush comes last, and what
  * is wrong with it undoes nothing.

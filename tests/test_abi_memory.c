@@ -389,6 +389,45 @@ RULE(abi_memory, exchange_makes_contiguous_memory)
     EXPECT_EQ(pfn_x(m2p_lookup(_mfn(out + 1))), pfn_of(two));
 }
 
+/* A frame of ours that the M2P gives @pfn, other than @old; by trying all. */
+static mfn_t find_frame(uint64_t pfn, mfn_t old)
+{
+    const uint64_t max = hypercall_memory_op(XENMEM_maximum_ram_page, NULL);
+
+    for (uint64_t n = 0; n < max; n++)
+        if (n != mfn_x(old) && pfn_x(m2p_raw(_mfn(n))) == pfn &&
+            fixmap_set(FIX_TEST, _mfn(n), 0) == 0)
+            return _mfn(n);
+    return INVALID_MFN;
+}
+
+/*
+ * The list of new frames is written last, when the old ones are gone.  If it
+ * cannot be, the call fails, counts nothing, and yet it was all done.
+ */
+RULE(abi_memory, exchange_that_cannot_tell_has_happened)
+{
+    struct xen_memory_exchange x = of_one_page();
+    uint64_t *page = scratch_page(), *list = scratch_page();
+    const mfn_t old = scratch_mfn(page);
+    uint64_t in = mfn_x(old);
+    const long before = owned();
+    mfn_t found;
+
+    list[0] = pfn_of(page);
+    REQUIRE(scratch_unmap(page) == 0);
+    REQUIRE(scratch_readonly(list) == 0);
+    EXPECT_RC(exchange(&x, &in, list), -EFAULT);
+    EXPECT_EQ(list[0], pfn_of(page));
+    EXPECT_EQ(owned(), before);
+    EXPECT_RC(scratch_writable(page), -EBUSY);
+
+    found = find_frame(pfn_of(page), old);
+    EXPECT(!mfn_eq(found, INVALID_MFN));
+    scratch_frame_is(page, found);
+    EXPECT_RC(scratch_writable(page), 0);
+}
+
 /*
  * Asking.
  */

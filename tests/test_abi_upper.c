@@ -412,6 +412,30 @@ RULE(abi_upper, rw_above_l1_is_obeyed)
     EXPECT_EQ(page[0], 1);
 }
 
+/*
+ * xen/arch/x86/mm.c: do_mmu_update(), since 4.14.1: no translation that came by
+ * the old entry is left, although nobody asked for a flush.
+ */
+RULE(abi_upper, change_above_l1_is_flushed_by_xen)
+{
+    uint64_t *l3 = new_table(3), *l2 = new_table(2), *l1 = new_table(1);
+    volatile uint64_t *page = scratch_page(), *there = (void *)FREE_VA;
+
+    REQUIRE(set_entry(l1, 0, scratch_pte(page, LEAF_RW)) == 0);
+    REQUIRE(set_entry(l2, 0, scratch_pte(l1, UPPER)) == 0);
+    REQUIRE(set_entry(l3, 0, scratch_pte(l2, UPPER)) == 0);
+    EXPECT_RC(scratch_hook(live_l4_entry(FREE_SLOT), scratch_pte(l3, UPPER)),
+              0);
+    EXPECT_EQ(probe_write(there, 1), 0);
+    EXPECT_RC(set_entry(l2, 0, scratch_pte(l1, UPPER_RO)), 0);
+    EXPECT_EQ(probe_write(there, 2), -EFAULT);
+    EXPECT_RC(set_entry(l2, 0, scratch_pte(l1, UPPER)), 0);
+    EXPECT_EQ(probe_write(there, 3), 0);
+    EXPECT_RC(set_entry(l3, 0, 0), 0);
+    EXPECT_EQ(probe_write(there, 4), -EFAULT);
+    EXPECT_EQ(page[0], 3);
+}
+
 /* update_va_mapping reaches what has just been hooked, and only that. */
 RULE(abi_upper, va_mapping_needs_the_hook)
 {

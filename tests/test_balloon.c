@@ -4,6 +4,7 @@
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
+#include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/test.h>
@@ -89,4 +90,48 @@ TEST(balloon, more_than_the_start_is_refused)
 {
     EXPECT_EQ(balloon_set(balloon_max() + 1), -EINVAL);
     EXPECT_EQ(balloon_set(balloon_max()), 0);
+}
+
+/* Each request in turn is refused: pages unmapped, flushed; frames mapped. */
+static void refuse_each(struct test_run *run_, uint64_t from, uint64_t to,
+                        unsigned int requests)
+{
+    const uint64_t before = balloon_current(), free = page_stats().free;
+    unsigned int refused = 0;
+    int rc;
+
+    do {
+        EXPECT_EQ(balloon_set(from), 0);
+        mmu_inject_failure(refused + 1);
+        rc = balloon_set(to);
+        mmu_inject_failure(0);
+        if (rc != 0) {
+            EXPECT_EQ(rc, -ENOMEM);
+            refused++;
+        }
+        EXPECT_EQ(nr_without_frame(), p2m_size() - balloon_current());
+        expect_sound(run_);
+    } while (rc != 0 && refused < 100);
+    EXPECT_EQ(refused, requests);
+    EXPECT_EQ(balloon_set(before), 0);
+    EXPECT_EQ(page_stats().free, free);
+    EXPECT_EQ(balloon_current(), before);
+}
+
+TEST(balloon, every_failure_on_the_way_down_loses_nothing)
+{
+    const uint64_t now = balloon_current();
+    const long xen = reserved();
+
+    refuse_each(run_, now, now - 4, 4 + 4);
+    EXPECT_EQ(reserved(), xen);
+}
+
+TEST(balloon, every_failure_on_the_way_up_loses_nothing)
+{
+    const uint64_t now = balloon_current();
+    const long xen = reserved();
+
+    refuse_each(run_, now - 4, now, 4);
+    EXPECT_EQ(reserved(), xen);
 }

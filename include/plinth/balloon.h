@@ -6,8 +6,11 @@
  * its pfn has no frame (p2m_lookup() says INVALID_MFN) until another one is put
  * behind it.
  *
+ * What Xen charges for, and the most it allows, are in plinth/frames.h.
+ *
  *   units    pages
- *   context  threads and boot
+ *   context  threads and boot; one balloon_set() at a time.  It may take long,
+ *            and holds no lock while it does
  *   source   public/memory.h: XENMEM_decrease_reservation, populate_physmap
  */
 #pragma once
@@ -21,8 +24,13 @@ uint64_t balloon_current(void);
 uint64_t balloon_max(void);
 
 /*
- * Come as near to @target pages as possible.  0 when it was reached; -ENOMEM
- * when our own free memory, or Xen's, was out before; -EINVAL for more than
- * balloon_max().
+ * Come as near to @target pages as possible.  0 when it was reached, or
+ *
+ *   -EINVAL  more than balloon_max()
+ *   -EBUSY   another vCPU or thread is in here
+ *   -ENOMEM  our own free memory, or Xen's, was out before
+ *   else     what Xen said of a mapping
+ *
+ * After an error balloon_current() tells how far it came, and no page is lost.
  */
 int __must_check balloon_set(uint64_t target);

@@ -48,6 +48,15 @@ static inline mfn_t p2m_lookup(pfn_t pfn)
     return p2m_is_frame(entry) ? _mfn(entry) : INVALID_MFN;
 }
 
+/*
+ * The entries from @first on, in the form in which Xen takes lists of frames.
+ * To be read; one is changed by p2m_set().
+ */
+static inline xen_pfn_t *p2m_list(pfn_t first)
+{
+    return (xen_pfn_t *)start_info()->mfn_list + pfn_x(first);
+}
+
 /* Our pfn of @mfn, or INVALID_PFN when it is not ours (both tables asked). */
 pfn_t m2p_lookup(mfn_t mfn);
 
