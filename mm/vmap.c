@@ -12,47 +12,60 @@ static struct spinlock lock;
 
 /*
  * Nodes of the range tree come from the heap.  Giving a range back may need one,
- * and must not fail: so each range brings a spare one along when it is made.
+ * and must not fail.  N ranges leave at most N + 1 free ones between them, so
+ * that many nodes are there, in the tree or spare.
  */
 struct spare {
     struct spare *next;
 };
 static struct spare *spares;
+static uint64_t nr_spares, nr_nodes, nr_ranges;
 
 static struct range_node *get_node(struct ranges *r __unused)
 {
     struct spare *s = spares;
+    struct range_node *node = (struct range_node *)s;
 
-    if (s == NULL)
-        return malloc(sizeof(struct range_node));
-    spares = s->next;
-    return (struct range_node *)s;
+    if (s != NULL) {
+        spares = s->next;
+        nr_spares--;
+    } else {
+        node = malloc(sizeof(*node));
+    }
+    nr_nodes += node != NULL;
+    return node;
 }
 
 static void put_node(struct ranges *r __unused, struct range_node *node)
 {
+    nr_nodes--;
     free(node);
 }
 
 static struct ranges area = { .get_node = get_node, .put_node = put_node };
 
-static int add_spare(void)
+/* For one range more. */
+static int add_spares(void)
 {
-    struct spare *s = malloc(sizeof(struct range_node));
+    while (nr_nodes + nr_spares < nr_ranges + 2) {
+        struct spare *s = malloc(sizeof(struct range_node));
 
-    if (s == NULL)
-        return -ENOMEM;
-    s->next = spares;
-    spares = s;
+        if (s == NULL)
+            return -ENOMEM;
+        s->next = spares;
+        spares = s;
+        nr_spares++;
+    }
     return 0;
 }
 
-static void drop_spare(void)
+static void drop_spares(void)
 {
-    struct spare *s = spares;
+    while (nr_spares > 0 && nr_nodes + nr_spares > nr_ranges + 1) {
+        struct spare *s = spares;
 
-    if (s != NULL) {
         spares = s->next;
+        nr_spares--;
         free(s);
     }
 }
@@ -70,15 +83,15 @@ static int take_range_locked(uint64_t nr, uint64_t *start)
     int rc = init_once();
 
     if (rc == 0)
-        rc = add_spare();
+        rc = add_spares();
     if (rc != 0)
         return rc;
 
     /* Large ranges lie on 2 MiB, so that whole tables can be hooked. */
     rc = ranges_alloc(&area, nr + GUARD, nr >= PT_ENTRIES ? PT_ENTRIES : 1,
                       start);
-    if (rc != 0)
-        drop_spare();
+    nr_ranges += rc == 0;
+    drop_spares();
     return rc;
 }
 
@@ -101,7 +114,8 @@ static void give_range(uint64_t start, uint64_t nr)
     if (rc != 0)
         panic("vunmap: %#lx, %lu pages, is no range of vmap's: %s",
               start * PAGE_SIZE, nr, errno_name(rc));
-    drop_spare();
+    nr_ranges--;
+    drop_spares();
     spin_unlock(&lock);
 }
 

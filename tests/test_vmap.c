@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/audit.h>
 #include <plinth/errno.h>
+#include <plinth/heap.h>
 #include <plinth/kaddr.h>
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
@@ -114,6 +115,33 @@ TEST(vmap, comes_and_goes)
     EXPECT_EQ(vmap_stats().nr, 1);
     EXPECT_EQ(audit(why, sizeof(why)), 0);
     EXPECT_STR(why, "");
+    teardown();
+}
+
+/* Giving back works with no memory left, in any order. */
+TEST(vmap, giving_back_needs_no_memory)
+{
+    static const uint8_t orders[][4] = {
+        { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 1, 3, 0, 2 },
+        { 2, 0, 3, 1 }, { 0, 3, 1, 2 }, { 1, 2, 0, 3 },
+    };
+    static mfn_t many[512];
+
+    REQUIRE(setup());
+    for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
+        many[i] = frames[0];
+    for (unsigned int i = 0; i < ARRAY_SIZE(orders); i++) {
+        void *p[4];
+
+        /* A large one lies on 2 MiB and leaves a gap before it. */
+        for (unsigned int n = 0; n < 4; n++)
+            REQUIRE(vmap(many, n == 1 ? 512 : 1, MAP_R, &p[n]) == 0);
+        (void)heap_trim();
+        page_inject_failure(1);
+        for (unsigned int n = 0; n < 4; n++)
+            vunmap(p[orders[i][n]], orders[i][n] == 1 ? 512 : 1);
+        page_inject_failure(0);
+    }
     teardown();
 }
 
