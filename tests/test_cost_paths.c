@@ -14,10 +14,10 @@
 #include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/kaddr.h>
-#include <plinth/map.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
+#include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
 
@@ -191,14 +191,14 @@ static int by_va(unsigned int n, unsigned long flags)
         return by_va(n, flags);                                                \
     }
 
-static const unsigned long this_vcpu = 1;
+static const unsigned long vcpu_0 = 1;
 
 BY_VA(none, UVMF_NONE)
 BY_VA(flush_local, UVMF_TLB_FLUSH | UVMF_LOCAL)
-BY_VA(flush_multi, UVMF_TLB_FLUSH | (uintptr_t)&this_vcpu)
+BY_VA(flush_multi, UVMF_TLB_FLUSH | (uintptr_t)&vcpu_0)
 BY_VA(flush_all, UVMF_TLB_FLUSH | UVMF_ALL)
 BY_VA(invlpg_local, UVMF_INVLPG | UVMF_LOCAL)
-BY_VA(invlpg_multi, UVMF_INVLPG | (uintptr_t)&this_vcpu)
+BY_VA(invlpg_multi, UVMF_INVLPG | (uintptr_t)&vcpu_0)
 BY_VA(invlpg_all, UVMF_INVLPG | UVMF_ALL)
 
 static int by_multicall_of_vas(unsigned int n)
@@ -585,7 +585,7 @@ static void measure_flushes(void)
                     ops[k].arg2.src_mfn = mfn_x(frames[k + 64]);
                 else
                     set_xen_guest_handle(ops[k].arg2.vcpumask,
-                                         (const void *)&this_vcpu);
+                                         (const void *)&vcpu_0);
             }
             MEASURE(flushes[i].what, sizes[j], ,
                     rc |= hypercall_mmuext_op(ops, sizes[j], NULL, DOMID_SELF));
@@ -658,7 +658,6 @@ static void measure_descriptors(void)
 
 FATAL(cost, paths)
 {
-    const mfn_t l4 = walk_current_l4();
     struct walk w;
 
     run = run_;
@@ -669,7 +668,7 @@ FATAL(cost, paths)
         frames[i] = p2m_lookup(pfn_add(kaddr_pfn(data), i));
     data_ptes = pte_address(data);
     table_pte = pte_address(table);
-    REQUIRE(map_pages(l4, KEEP, frames, 1, MAP_R) == 0);
+    REQUIRE(space_map(&kernel_space, KEEP, frames, 1, MAP_R) == 0);
     walk_address(KEEP, &w);
     hook = walk_entry_maddr(&w, _vaddr(BASE), 2);
     rehook();
@@ -685,7 +684,7 @@ FATAL(cost, paths)
     measure_descriptors();
 
     unhook();
-    EXPECT_EQ(unmap_pages(l4, KEEP, 1), 0);
+    EXPECT_EQ(space_unmap(&kernel_space, KEEP, 1), 0);
     page_free(table, 0);
     page_free(data, 9);
 }

@@ -12,7 +12,8 @@
  *            of one it does not hold, is a panic
  *
  * Order, from the outer to the inner: space, vmap, heap, page allocator, list of
- * spaces.  The balloon's is taken with none of them.  The queue of page-table changes (plinth/mmu.h) is per vCPU.
+ * spaces.  The balloon's is held with none of them.  The queue of page-table
+ * changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once
 
