@@ -118,7 +118,7 @@ skip() {
 # run FOLDER NAME: its own TAP becomes a subtest
 run() {
     [ -x "$1/test_$2" ] || return
-    "$1/test_$2" 2>&1 | sed 's/^/    /'
+    timeout 120 "$1/test_$2" 2>&1 | sed 's/^/    /'
     return "${PIPESTATUS[0]}"
 }
 
@@ -163,7 +163,7 @@ fuzz() {
     program "$out/fuzz" "$fuzz_cc" "fuzz_$1" "${sanitize[@]}" \
             -fsanitize=fuzzer &&
         "$out/fuzz/test_fuzz_$1" -max_len=300 -seed="${SEED:-1}" \
-            -artifact_prefix="$out/fuzz/$1-" \
+            -artifact_prefix="$out/fuzz/$1-" -timeout=20 \
             -max_total_time="$2" >"$out/fuzz/$1.log" 2>&1
     echo $? >"$out/fuzz/$1.status"
 }

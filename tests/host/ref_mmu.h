@@ -246,14 +246,19 @@ static unsigned int ref_expected(const struct multicall_entry *calls,
 /* Not told to, it may send only what fills a queue. */
 static void ref_check_early(unsigned int nr, unsigned int total)
 {
-    unsigned int kinds[3] = { 0 };
+    unsigned int kinds[3] = { 0 }, callers = 0;
 
     if (ref.may_send || ref.sync)
         return;
-    for (unsigned int i = 0; i < total; i++)
-        kinds[ref.pending[ref.head + i].kind]++;
+    for (unsigned int i = 0; i < total; i++) {
+        const struct ref_request *r = &ref.pending[ref.head + i];
+
+        kinds[r->kind]++;
+        callers += i == 0 || r[-1].by != r->by;
+    }
     REF_MUST(kinds[REF_PTE] >= REF_PTES || kinds[REF_EXT] >= REF_OTHERS ||
-                 kinds[REF_VA] >= REF_OTHERS || nr >= REF_OTHERS,
+                 kinds[REF_VA] >= REF_OTHERS || nr >= REF_OTHERS ||
+                 callers >= REF_OTHERS,
              "%u requests in %u runs sent early", total, nr);
 }
 
