@@ -5,6 +5,7 @@
  * Tables in the bootstrap region are read where the builder mapped them;
  * others (those of the P2M at INIT_P2M's address) through a window in the
  * fixmap, one per level, so a walk costs at most one hypercall per table.
+ * walk_address() reads by the self-map (plinth/selfmap.h) while that is on.
  *
  *   units    levels 1-4 as in Xen's headers: L1 holds the leaves
  *   context  one walk at a time: boot, threads, and the last words of panic
@@ -59,8 +60,8 @@ struct walk_visitor {
 };
 
 /*
- * Walk everything below @l4 but Xen's slots, in address order.  Stops at the
- * first non-zero answer of the visitor and returns it; -EFAULT when a table
+ * Walk everything below @l4 but Xen's slots and entries by which the table names
+ * itself, in address order.  Stops at the first non-zero answer of the visitor and returns it; -EFAULT when a table
  * could not be read.
  */
 int walk_all(mfn_t l4, const struct walk_visitor *visitor);
