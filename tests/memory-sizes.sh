@@ -15,4 +15,4 @@ guest() {
 }
 
 guest 4 "$EXTRA,exhaustion.*"
-guest 16384 "boot.*,page.*,physmap.*,map.one_page,vmap.*,mmu.audit_is_content,exhaustion.largest*"
+guest 16384 "boot.*,p2m.*,page.*,physmap.*,ptab.*,vmap.*"
