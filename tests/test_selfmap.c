@@ -17,8 +17,8 @@
 
 #include "abi.h"
 
-/* The last L4 slot of the vmap area, which nothing has come to. */
-#define NOWHERE  (VMAP_END - (1ul << 39))
+/* An L4 slot of the user half, whose tables all go when they are empty. */
+#define NOWHERE  (600 * GIB)
 #define GIB      (1ul << 30)
 #define MIB2     (1ul << 21)
 #define NOT_HERE "this Xen lets no L4 table name itself (pv-linear-pt=false?)"
