@@ -37,7 +37,7 @@ core += kernel/features.o kernel/boot_report.o
 core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
-core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o walk.o mmu.o boot_map.o)
+core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
 core += $(addprefix mm/,protect.o ramdisk.o ptab.o physmap.o page.o)
 core += $(addprefix mm/,p2m_tools.o l1.o map.o space.o heap.o vmap.o)
 core += $(addprefix mm/,frames.o balloon.o contig.o audit.o ptdump.o)

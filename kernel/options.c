@@ -6,6 +6,7 @@
 #include <plinth/mmu.h>
 #include <plinth/options.h>
 #include <plinth/parse.h>
+#include <plinth/selfmap.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 
@@ -56,13 +57,24 @@ static int set_audit(struct options *o, const char *value)
     return parse_u64(value, &o->audit);
 }
 
+static int set_walk(struct options *o, const char *value)
+{
+    if (strcmp(value, "selfmap") != 0)
+        return -EINVAL;
+    o->walk_selfmap = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
 } table[] = {
-    { "loglevel", set_log_level }, { "report", set_report },
-    { "exit", set_exit },          { "mmu", set_mmu },
+    { "loglevel", set_log_level },
+    { "report", set_report },
+    { "mmu", set_mmu },
     { "audit", set_audit },
+    { "walk", set_walk },
+    { "exit", set_exit },
 };
 
 /* @word is what follows the prefix: name=value. */
@@ -113,6 +125,14 @@ void options_parse_line(const char *line, struct options *o, char *copy,
     }
 }
 
+static void walk_by_selfmap(void)
+{
+    const int rc = selfmap_enable();
+
+    if (rc != 0)
+        pr_warn("option " PREFIX "walk: no self-map: %s", errno_name(rc));
+}
+
 void options_init(void)
 {
     options_parse_line((const char *)start_info()->cmd_line, &the_options,
@@ -120,6 +140,8 @@ void options_init(void)
     printk_set_level(the_options.log_level);
     mmu_set_sync(the_options.mmu_sync);
     audit_every = the_options.audit;
+    if (the_options.walk_selfmap)
+        walk_by_selfmap();
 }
 
 const struct options *options(void)

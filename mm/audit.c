@@ -8,6 +8,7 @@
 #include <plinth/page.h>
 #include <plinth/printf.h>
 #include <plinth/ptab.h>
+#include <plinth/selfmap.h>
 #include <plinth/space.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
@@ -62,15 +63,18 @@ static const uint64_t *l4_at(mfn_t mfn)
     return kaddr_lookup(m2p_lookup(mfn));
 }
 
-/* The kernel's half is the same in all spaces. */
+/* The kernel's half is the same in all spaces, but for the self-map. */
 static int check_kernel_half(struct auditor *a, const struct space *space)
 {
     const uint64_t *ours = l4_at(space->l4), *kernel = l4_at(kernel_space.l4);
 
-    for (unsigned int i = L4_XEN_LAST + 1; i < PT_ENTRIES; i++)
-        if (!pte_same((pte_t){ ours[i] }, (pte_t){ kernel[i] }))
-            return COMPLAIN(a, "L4 slot %u is %#lx, in kernel_space %#lx", i,
-                            ours[i], kernel[i]);
+    for (unsigned int i = L4_XEN_LAST + 1; i < PT_ENTRIES; i++) {
+        const uint64_t want = i == SELFMAP_SLOT ? 0 : kernel[i];
+
+        if (!pte_same((pte_t){ ours[i] }, (pte_t){ want }))
+            return COMPLAIN(a, "L4 slot %u is %#lx, not %#lx", i, ours[i],
+                            want);
+    }
     return 0;
 }
 

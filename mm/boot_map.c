@@ -70,6 +70,35 @@ static bool is_made_since(uintptr_t va)
                              (va >= PAGES_BASE && va < PAGES_END));
 }
 
+static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
+                      uint64_t rights);
+
+/*
+ * At boot only the first and the last page of the P2M in each of its L1 tables
+ * is looked at, since there are 512 for each GiB of memory.
+ */
+static int visit_p2m_ends(struct explorer *e, mfn_t mfn, vaddr_t va)
+{
+    const volatile uint64_t *table = walk_table_ptr(mfn, 1);
+    const uintptr_t end = e->p2m_va_end - 1;
+    const unsigned int last =
+        MIN((end - vaddr_x(va)) >> PAGE_SHIFT, PT_ENTRIES - 1ul);
+    int rc = 0;
+
+    if (table == NULL)
+        return -EFAULT;
+    for (unsigned int i = 0; i <= last && rc == 0; i += MAX(last, 1u)) {
+        const pte_t pte = { table[i] };
+        const vaddr_t at = vaddr_add(va, i * PAGE_SIZE);
+
+        if (!pte_present(pte))
+            return CONTRADICTION(e, "P2M page at %#lx is not mapped",
+                                 vaddr_x(at));
+        rc = visit_leaf(e, 1, pte, at, 0);
+    }
+    return rc == 0 ? WALK_SKIP : rc;
+}
+
 static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
 {
     struct explorer *e = ctx;
@@ -84,6 +113,8 @@ static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
     }
     if (pfn_x(pfn) >= e->p2m_start && pfn_x(pfn) < e->p2m_end) {
         e->map->tables_outside++;
+        if (level == 1 && !kaddr_ready())
+            return visit_p2m_ends(e, mfn, va);
         return 0;
     }
     return CONTRADICTION(e,
@@ -395,7 +426,7 @@ void boot_map_print(void)
         "pfns (hex)", "mfn", "given", "now");
     for (unsigned int i = 0; i < map->nr_regions; i++)
         print_region(&map->regions[i]);
-    say("  %u page-table pages in the region, %u outside; %lu leaves, %lu "
-        "large\n",
+    say("  %u page-table pages in the region, %u outside; %lu leaves "
+        "looked at, %lu large\n",
         map->tables, map->tables_outside, map->leaves, map->large_leaves);
 }

@@ -51,6 +51,8 @@ static int check_range(const struct space *space, vaddr_t va, uint64_t nr)
     if (start % PAGE_SIZE != 0 || start == 0 || nr == 0 || nr >> 40 != 0 ||
         end < start || end + 1 == 0)
         return -EINVAL;
+    if (start < SELFMAP_END && end >= SELFMAP_BASE)
+        return -EINVAL;
     /* One half, canonical, and not across Xen's part. */
     if ((int64_t)(start << 16) >> 16 != (int64_t)start ||
         (int64_t)(end << 16) >> 16 != (int64_t)end ||

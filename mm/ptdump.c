@@ -20,6 +20,7 @@ const char *ptdump_owner(vaddr_t at)
         { si->mfn_list, si->mfn_list + si->nr_pages * 8, "P2M" },
         { PAGES_BASE, PAGES_END, "page records" },
         { VMAP_BASE, VMAP_END, "vmap" },
+        { SELFMAP_BASE, SELFMAP_END, "self-map" },
         { FIXMAP_BASE, VIRT_BASE, "fixmap" },
         { (uintptr_t)_text, (uintptr_t)_etext, "text" },
         { (uintptr_t)_rodata, (uintptr_t)_erodata, "rodata" },

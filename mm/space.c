@@ -11,6 +11,7 @@
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/ptab.h>
+#include <plinth/selfmap.h>
 #include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
@@ -75,8 +76,8 @@ static void hide_m2p_from_user_mode(void)
 {
     static bool done;
 
-    if (!done && hypercall_vm_assist(VMASST_CMD_enable,
-                                     VMASST_TYPE_m2p_strict) != 0)
+    if (!done &&
+        hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict) != 0)
         pr_warn("space: user mode can read Xen's M2P");
     done = true;
 }
@@ -103,6 +104,7 @@ int space_create(struct space *space, unsigned int flags)
     spin_lock(&list_lock);
     memcpy(l4 + KERNEL_FIRST, kernel + KERNEL_FIRST,
            (PT_ENTRIES - KERNEL_FIRST) * sizeof(*l4));
+    l4[SELFMAP_SLOT] = 0; /* it would show kernel_space's tables */
     space->next = kernel_space.next;
     kernel_space.next = space;
     spin_unlock(&list_lock);

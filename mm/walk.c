@@ -6,6 +6,7 @@
 #include <plinth/fixmap.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
+#include <plinth/selfmap.h>
 #include <plinth/trap.h>
 #include <plinth/walk.h>
 
@@ -60,21 +61,36 @@ void walk_l4_loaded(mfn_t l4)
     l4_loaded[vcpu_id()] = l4;
 }
 
+/* The entry for @va in the table at @mfn; by the self-map if that shows it. */
+static int read_entry(bool self, mfn_t mfn, vaddr_t va, unsigned int level,
+                      pte_t *pte)
+{
+    const volatile uint64_t *table;
+
+    if (self)
+        return probe_read(selfmap_ptr(va, level), &pte->raw);
+
+    table = walk_table_ptr(mfn, level);
+    if (table == NULL)
+        return -EFAULT;
+    pte->raw = table[pt_index(va, level)];
+    return 0;
+}
+
 bool walk_address(vaddr_t va, struct walk *w)
 {
     mfn_t mfn = walk_current_l4();
+    const bool self = selfmap_shows(mfn);
 
     *w = (struct walk){ .last = PT_LEVELS };
 
     for (unsigned int level = PT_LEVELS; level > 0; level--) {
-        const volatile uint64_t *table = walk_table_ptr(mfn, level);
         pte_t *pte = &w->entry[level];
 
-        if (table == NULL) {
+        if (read_entry(self, mfn, va, level, pte) != 0) {
             w->unreadable = true;
             return false;
         }
-        pte->raw = table[pt_index(va, level)];
         w->table[level] = mfn;
         w->last = level;
         if (!pte_present(*pte))
@@ -97,6 +113,15 @@ static uint64_t rights_through(uint64_t rights, pte_t pte)
     return (rights & pte.raw & PTE_RW) | ((rights | pte.raw) & PTE_NX);
 }
 
+/* Xen's slots, and the table itself: the tables as memory (plinth/selfmap.h). */
+static bool is_no_part(mfn_t table, unsigned int level, unsigned int index,
+                       pte_t pte)
+{
+    return level == PT_LEVELS &&
+           ((index >= L4_XEN_FIRST && index <= L4_XEN_LAST) ||
+            mfn_eq(pte_mfn(pte), table));
+}
+
 static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
                       unsigned int first, unsigned int end, uint64_t rights,
                       const struct walk_visitor *v)
@@ -105,7 +130,7 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
     int rc = v->table ? v->table(v->ctx, level, mfn, base) : 0;
 
     if (rc != 0)
-        return rc;
+        return rc == WALK_SKIP ? 0 : rc;
     table = walk_table_ptr(mfn, level);
     if (table == NULL)
         return -EFAULT;
@@ -115,9 +140,7 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
         const pte_t pte = { table[i] };
         uint64_t here;
 
-        if (!pte_present(pte))
-            continue;
-        if (level == PT_LEVELS && i >= L4_XEN_FIRST && i <= L4_XEN_LAST)
+        if (!pte_present(pte) || is_no_part(mfn, level, i, pte))
             continue;
 
         /* Canonical: bit 47 spreads upward. */

@@ -9,7 +9,10 @@ waitfor 20 hanging still || exit 1
 domain=$(xl domid still)
 cat "$(console still)"
 echo "-- p2m"
-xen-mfndump dump-p2m "$domain"
+xen-mfndump dump-p2m "$domain" | tee /tmp/p2m
+echo "-- m2p" # of the whole machine; only the lines about this guest's frames
+xen-mfndump dump-m2p >/tmp/m2p
+awk '{ gsub("mfn=", "") } NR == FNR { ours[$3]; next } $1 in ours' /tmp/p2m /tmp/m2p
 echo "-- xenctx"
 xenctx -s /lab/symbols -a -C "$domain"
 echo "-- lookup"

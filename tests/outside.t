@@ -26,6 +26,25 @@ pages=$(sed -nE 's/^Memory: ([0-9]+) pages.*/\1/p' "$tap_out.seen")
 check "the P2M has as many entries as the guest has pages" \
     grep -q "P2M size: = $pages\$" "$tap_out.seen"
 check "no entry is missing" test "$(grep -c 'pfn=0x.*==> mfn=0x' "$tap_out.seen")" = "$pages"
+
+# Xen's table leads each frame back to the pfn that the guest's own table gives it to.
+m2p_agrees() {
+    awk -v want="$pages" '
+        /^-- / { section = $2; next }
+        !/==>/ { next }
+        { gsub("[pm]fn=", "") }
+        section == "p2m" { pfn_of[$3] = $1 }
+        section == "m2p" && pfn_of[$1] == $3 { good++ }
+        section == "m2p" && pfn_of[$1] != $3 { print "mfn " $1 ": " $3 ", not " pfn_of[$1]; bad++ }
+        END { print good + 0 " of " want " agree"; exit bad || good != want }' "$tap_out.seen"
+}
+check "the M2P has each frame of the guest's with its pfn" m2p_agrees
+in_m2p() { grep -qE "^ *0x0*$2 ==> pfn=0x0*$1\$" "$tap_out.seen"; }
+for piece in text start_info 'page tables' padding; do
+    # shellcheck disable=SC2046
+    check "... among them $piece" in_m2p $(first "$piece")
+done
+
 check "CR3 is that L4" grep -qE "^cr3: 0*${tables#* }000" "$tap_out.seen"
 # The one mapping of ours; slot 258 is Xen's own.
 check "that L4 is mapped once, and read-only" test \

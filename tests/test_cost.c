@@ -8,8 +8,11 @@
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/printf.h>
 #include <plinth/printk.h>
+#include <plinth/selfmap.h>
 #include <plinth/space.h>
+#include <plinth/start_info.h>
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
@@ -147,4 +150,61 @@ FATAL(cost, spaces)
     EXPECT_EQ(space_unmap(&kernel_space, _vaddr(1ul << 30), 262144), 0);
     say("# cost: map 262144 pages into new tables: %lu a page; unmap: %lu\n",
         (mapped - start) / 262144, (rdtsc() - mapped) / 262144);
+}
+
+/* The page-table walk, with tables at their kernel addresses and by itself. */
+static void walk_some(const char *how)
+{
+    static char what[80];
+    struct walk w;
+    uint64_t start;
+
+    static const struct {
+        const char *name;
+        uintptr_t va;
+    } places[] = {
+        { "text", (uintptr_t)_text },
+        { "P2M", 0 },
+        { "nothing", BASE },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+        const vaddr_t va =
+            _vaddr(places[i].va ? places[i].va : start_info()->mfn_list);
+
+        start = rdtsc();
+        for (unsigned int n = 0; n < 1000; n++)
+            walk_address(va, &w);
+        snprintf(what, sizeof(what), "walk_address, %s, %s", places[i].name,
+                 how);
+        report(what, rdtsc() - start, 1000);
+    }
+}
+
+FATAL(cost, walking)
+{
+    pte_t pte;
+    uint64_t start;
+
+    walk_some("by windows");
+    REQUIRE(selfmap_enable() == 0);
+    walk_some("by the self-map");
+
+    start = rdtsc();
+    for (unsigned int n = 0; n < 1000; n++)
+        (void)!selfmap_entry(ptr_to_vaddr(_text), 1, &pte);
+    report("selfmap_entry, L1", rdtsc() - start, 1000);
+
+    start = rdtsc();
+    for (unsigned int n = 0; n < 1000; n++)
+        (void)!probe_read(selfmap_ptr(ptr_to_vaddr(_text), 1), &pte.raw);
+    report("one load by selfmap_ptr, L1", rdtsc() - start, 1000);
+
+    start = rdtsc();
+    EXPECT_EQ(selfmap_disable(), 0);
+    report("selfmap_disable", rdtsc() - start, 1);
+    start = rdtsc();
+    EXPECT_EQ(selfmap_enable(), 0);
+    report("selfmap_enable", rdtsc() - start, 1);
+    EXPECT_EQ(selfmap_disable(), 0);
 }

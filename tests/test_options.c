@@ -37,6 +37,7 @@ TEST(options, defaults)
     EXPECT_EQ(o.log_level, LOG_INFO);
     EXPECT(o.report);
     EXPECT(!o.exit_qemu);
+    EXPECT(!o.walk_selfmap);
     EXPECT_EQ(o.warnings, 0);
     EXPECT_STR(said, "");
 }
@@ -44,7 +45,7 @@ TEST(options, defaults)
 TEST(options, ours_and_the_applications)
 {
     parse("one plinth.loglevel=debug two=2 plinth.report=off "
-          "plinth.exit=qemu plinth.audit=100 three");
+          "plinth.exit=qemu plinth.audit=100 plinth.walk=selfmap three");
     EXPECT_EQ(o.argc, 4);
     EXPECT_STR(o.argv[1], "one");
     EXPECT_STR(o.argv[2], "two=2");
@@ -54,6 +55,7 @@ TEST(options, ours_and_the_applications)
     EXPECT(!o.report);
     EXPECT(o.exit_qemu);
     EXPECT_EQ(o.audit, 100);
+    EXPECT(o.walk_selfmap);
     EXPECT_EQ(o.warnings, 0);
 }
 

@@ -6,7 +6,8 @@
  * region, puts our image and what it adds there in ascending order, and gives
  * the P2M a place of its own when it honours INIT_P2M.  All of that is input:
  * the tables are walked from pt_base, no order is assumed, and what is found is
- * checked before anything is built on it.
+ * checked before anything is built on it; of a P2M of its own, at boot, two
+ * pages for each GiB of memory, so that boot takes no longer with more of it.
  *
  *   owns     nothing
  *   context  boot; later read-only
@@ -38,7 +39,7 @@ struct boot_map {
     uint64_t nr_linear;            /* pages of the bootstrap region */
     unsigned int tables;           /* table pages in there */
     unsigned int tables_outside;   /* those of the P2M, unmapped */
-    uint64_t leaves, large_leaves; /* present leaves; of 2 MiB or 1 GiB */
+    uint64_t leaves, large_leaves; /* looked at; those of 2 MiB or 1 GiB */
     unsigned int nr_regions;
     struct boot_region regions[BOOT_REGIONS]; /* ascending by pfn */
 };

@@ -28,6 +28,13 @@
 #define PAGES_END  0xfffff00000000000ul
 #endif
 
+/*
+ * The self-map, when it is on (plinth/selfmap.h): the last L4 slot before the
+ * image's.  Nothing else of the kernel's is up there.
+ */
+#define SELFMAP_BASE 0xffffff0000000000ul
+#define SELFMAP_END  0xffffff8000000000ul
+
 #define CHUNK_PAGES 512u
 
 static inline uint64_t pfn_to_chunk(pfn_t pfn)

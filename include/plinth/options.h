@@ -11,6 +11,7 @@
  *     plinth.report=BOOL                    print the boot report (default on)
  *     plinth.mmu=sync                       send each MMU request by itself
  *     plinth.audit=N                        audit memory each N operations
+ *     plinth.walk=selfmap                   walk page tables by the self-map
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -31,6 +32,7 @@ struct options {
     bool exit_qemu;
     bool mmu_sync;
     uint64_t audit; /* 0: never */
+    bool walk_selfmap;
 
     int argc;
     char *argv[OPTIONS_MAX_ARGS + 1]; /* [0] is "plinth"; ends with NULL */

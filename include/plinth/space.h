@@ -25,9 +25,9 @@
  *            are mapped stay whose they were
  *   context  threads and boot; a space's lock is held meanwhile
  *   failure  each call happens as a whole or not at all:
- *              -EINVAL  not page-aligned, wraps, page 0, Xen's part, the kernel's
- *                       half by any other than kernel_space; writable and
- *                       executable at once
+ *              -EINVAL  not page-aligned, wraps, page 0, Xen's part or the
+ *                       self-map's, the kernel's half by any other than
+ *                       kernel_space; writable and executable at once
  *              -EEXIST  a page of the range is mapped already
  *              -ENOENT  a page is not mapped
  *              -ENOMEM  no page for a table

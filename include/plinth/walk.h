@@ -5,6 +5,7 @@
  * Tables in the bootstrap region are read where the builder mapped them;
  * others (those of the P2M at INIT_P2M's address) through a window in the
  * fixmap, one per level, so a walk costs at most one hypercall per table.
+ * walk_address() reads by the self-map (plinth/selfmap.h) while that is on.
  *
  *   units    levels 1-4 as in Xen's headers: L1 holds the leaves
  *   context  one walk at a time: boot, threads, and the last words of panic
@@ -47,10 +48,12 @@ const volatile uint64_t *walk_table_ptr(mfn_t mfn, unsigned int level);
 maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
 
 /*
- * Called for each table before its entries, and for each present leaf, with
- * the rights of the whole path to it: PTE_RW if all its entries have it,
+ * Called for each table before its entries, which are left out if it answers
+ * WALK_SKIP; and for each present leaf, with the rights of the whole path to it: PTE_RW if all its entries have it,
  * PTE_NX if any has.
  */
+#define WALK_SKIP (1 << 16)
+
 struct walk_visitor {
     int (*table)(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va);
     int (*leaf)(void *ctx, unsigned int level, pte_t pte, vaddr_t va,
@@ -59,8 +62,8 @@ struct walk_visitor {
 };
 
 /*
- * Walk everything below @l4 but Xen's slots, in address order.  Stops at the
- * first non-zero answer of the visitor and returns it; -EFAULT when a table
+ * Walk everything below @l4 but Xen's slots and entries by which the table names
+ * itself, in address order.  Stops at the first other non-zero answer of the visitor and returns it; -EFAULT when a table
  * could not be read.
  */
 int walk_all(mfn_t l4, const struct walk_visitor *visitor);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All memory taken and given back, in blocks as large as there are, so that a
+ * domain of many GiB can be run dry without touching all of it.
+ */
+#include <plinth/audit.h>
+#include <plinth/heap.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/test.h>
+
+/* Of each order, chained through their first words. */
+static void **blocks[PAGE_MAX_ORDER + 1];
+
+static void expect_sound(struct test_run *run_)
+{
+    char why[120] = "";
+
+    EXPECT_EQ(page_check(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+}
+
+/* Pages taken, from @order down to single ones, until none is left. */
+static uint64_t take_all(unsigned int order)
+{
+    uint64_t taken = 0;
+    void **p;
+
+    for (unsigned int i = order + 1; i-- > 0;) {
+        while ((p = page_alloc(i)) != NULL) {
+            *p = blocks[i];
+            blocks[i] = p;
+            taken += 1ul << i;
+        }
+    }
+    return taken;
+}
+
+static void free_all(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(blocks); i++) {
+        while (blocks[i] != NULL) {
+            void **p = blocks[i];
+
+            blocks[i] = *p;
+            page_free(p, i);
+        }
+    }
+}
+
+/* The domain's size does not matter: what was free can be had, to the last. */
+static void run_dry(struct test_run *run_, unsigned int order)
+{
+    struct page_stats before, after;
+    uint64_t taken;
+    char why[120] = "";
+
+    heap_trim();
+    before = page_stats();
+    taken = take_all(order);
+    after = page_stats();
+    EXPECT_EQ(after.free, 0);
+    EXPECT_EQ(after.unmapped, 0);
+    EXPECT_EQ(taken + after.overhead, before.free + before.overhead);
+    EXPECT_EQ(after.total, before.total);
+    EXPECT(after.failures > before.failures);
+    EXPECT(page_alloc(0) == NULL);
+    expect_sound(run_);
+
+    free_all();
+    EXPECT_EQ(page_stats().free, taken);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+}
+
+TEST(exhaustion, largest_blocks_first)
+{
+    run_dry(run_, PAGE_MAX_ORDER);
+}
+
+/*
+ * Some hundred blocks, whatever the domain's size: under an emulator the first
+ * touch of each may cost 2 MiB of the host's memory.
+ */
+static unsigned int small_order(void)
+{
+    unsigned int order = 0;
+
+    while (p2m_size() >> order > 512)
+        order++;
+    return order;
+}
+
+/* With all of it mapped before, the free count is the same to the page. */
+TEST(exhaustion, again_by_small_blocks)
+{
+    uint64_t before;
+
+    run_dry(run_, PAGE_MAX_ORDER);
+    before = page_stats().free;
+    EXPECT_EQ(page_stats().unmapped, 0);
+    run_dry(run_, small_order());
+    EXPECT_EQ(page_stats().free, before);
+}
+
+/* What was split comes together again: the largest block can be had as before. */
+TEST(exhaustion, blocks_merge_again)
+{
+    unsigned int largest = 0;
+    void *p;
+
+    run_dry(run_, PAGE_MAX_ORDER);
+    for (unsigned int order = 0; order <= PAGE_MAX_ORDER; order++) {
+        p = page_alloc(order);
+        if (p != NULL)
+            largest = order;
+        page_free(p, order);
+    }
+    run_dry(run_, small_order());
+    p = page_alloc(largest);
+    EXPECT(p != NULL);
+    page_free(p, largest);
+}
