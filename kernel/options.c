@@ -56,13 +56,21 @@ static int set_audit(struct options *o, const char *value)
     return parse_u64(value, &o->audit);
 }
 
+static int set_events(struct options *o, const char *value)
+{
+    if (strcmp(value, "2l") != 0)
+        return -EINVAL;
+    o->events_2l = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
 } table[] = {
     { "loglevel", set_log_level }, { "report", set_report },
     { "exit", set_exit },          { "mmu", set_mmu },
-    { "audit", set_audit },
+    { "events", set_events },      { "audit", set_audit },
 };
 
 /* @word is what follows the prefix: name=value. */

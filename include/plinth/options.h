@@ -11,6 +11,7 @@
  *     plinth.report=BOOL                    print the boot report (default on)
  *     plinth.mmu=sync                       send each MMU request by itself
  *     plinth.audit=N                        audit memory each N operations
+ *     plinth.events=2l                      no FIFO event channels
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -30,6 +31,7 @@ struct options {
     bool report;
     bool exit_qemu;
     bool mmu_sync;
+    bool events_2l;
     uint64_t audit; /* 0: never */
 
     int argc;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <arch/vcpu.h>
 #include <xen/xen.h>
 
 /* Map it and mask all event channels.  Panics when it cannot be mapped. */
@@ -21,6 +22,12 @@ bool shared_info_ready(void);
 
 /* The page.  Only once it is ready. */
 struct shared_info *shared_info(void);
+
+/* What Xen shares with this vCPU.  Only once the page is ready. */
+static inline struct vcpu_info *this_vcpu_info(void)
+{
+    return &shared_info()->vcpu_info[vcpu_id()];
+}
 
 /* The address of the last page fault; works before the page is mapped too. */
 uint64_t shared_info_cr2(void);
