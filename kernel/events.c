@@ -175,15 +175,16 @@ int event_set_priority(evtchn_port_t port, unsigned int priority)
 /*
  * Storms.
  */
-static void next_window(struct event_vcpu *v)
+static bool next_window(struct event_vcpu *v)
 {
     const uint64_t now = ktime_ns();
 
     if (now < v->window_end)
-        return;
+        return false;
     v->window_end = now + EVENT_WINDOW_NS;
     v->window++;
     v->handled = 0;
+    return true;
 }
 
 static void release_throttled(struct timer *timer __unused, void *arg)
@@ -191,7 +192,7 @@ static void release_throttled(struct timer *timer __unused, void *arg)
     struct event_vcpu *v = arg;
     evtchn_port_t port = v->throttled;
 
-    next_window(v);
+    (void)next_window(v);
     v->throttled = 0;
     while (port != 0) {
         struct port *p = lookup(port);
@@ -218,7 +219,10 @@ static void throttle(struct event_vcpu *v, evtchn_port_t port, struct port *p)
     v->stats.throttled++;
 }
 
-/* Count one more event of @p; is that too many? */
+/*
+ * Count one more event of @p; is that too many?  The clock is looked at only
+ * then, and if the window is over there is a new one, with new counts.
+ */
 static bool is_storm(struct event_vcpu *v, struct port *p)
 {
     if (p->window != v->window) {
@@ -227,7 +231,9 @@ static bool is_storm(struct event_vcpu *v, struct port *p)
     }
     p->count++;
     v->handled++;
-    return p->count >= EVENT_PORT_BURST || v->handled >= EVENT_BURST;
+    if (p->count < EVENT_PORT_BURST && v->handled < EVENT_BURST)
+        return false;
+    return !next_window(v);
 }
 
 /*
@@ -281,11 +287,10 @@ void events_upcall(struct regs *regs __unused)
     struct vcpu_info *info = this_vcpu_info();
     struct event_vcpu *v = &event_vcpus[vcpu_id()];
     /* Of a page fault that we may have come in front of the handler of. */
-    const uint64_t cr2 = shared_info_cr2();
+    const uint64_t cr2 = info->arch.cr2;
 
     this_vcpu()->in_event = true;
     v->stats.upcalls++;
-    next_window(v);
     do {
         __atomic_exchange_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
         abi->scan();
@@ -293,7 +298,7 @@ void events_upcall(struct regs *regs __unused)
              0);
     this_vcpu()->in_event = false;
 
-    shared_info_set_cr2(cr2);
+    info->arch.cr2 = cr2;
 }
 
 /*

@@ -63,6 +63,7 @@ static int add_page(event_word_t *page)
     };
     int rc;
 
+#pragma GCC unroll 8
     for (unsigned int i = 0; i < PAGE_WORDS / 2; i++)
         two[i] = (uint64_t)MASKED << 32 | MASKED;
     rc = hypercall_event_channel_op(EVTCHNOP_expand_array, &arg);

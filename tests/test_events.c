@@ -9,6 +9,7 @@
 #include <plinth/events.h>
 #include <plinth/hypercall.h>
 #include <plinth/idle.h>
+#include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/shared_info.h>
 #include <plinth/spinlock.h>
@@ -706,49 +707,55 @@ TEST(events, priorities)
  * Many ports: more than one page of words, several pages of records.  What a
  * domU may have is for its toolstack to say (xl.cfg: event_channels).
  */
-#define MANY 2200
+#define MANY       2200u
+#define MANY_ORDER 3u
 
-static evtchn_port_t many[MANY];
-static uint8_t many_hits[MANY];
+struct numbered {
+    evtchn_port_t port;
+    uint32_t hits;
+};
+BUILD_BUG_ON(MANY * sizeof(struct numbered) > PAGE_SIZE << MANY_ORDER);
 
-static void note_one(evtchn_port_t port __unused, void *arg)
+static void note_one(evtchn_port_t port, void *arg)
 {
-    (*(uint8_t *)arg)++;
+    struct numbered *one = arg;
+
+    one->hits += one->port == port;
 }
 
 TEST(events, many_ports)
 {
     const uint64_t pages = event_stats().pages;
-    unsigned int n = 0, good = 0;
+    struct numbered *many = page_alloc_zeroed(MANY_ORDER);
+    unsigned int n, good = 0;
     int rc = 0;
 
-    while (n < MANY) {
-        many_hits[n] = 0;
-        rc = event_bind_ipi(0, note_one, &many_hits[n], &many[n]);
+    REQUIRE(many != NULL);
+    for (n = 0; n < MANY; n++) {
+        rc = event_bind_ipi(0, note_one, &many[n], &many[n].port);
         if (rc != 0)
             break;
-        n++;
     }
-    say("# %u ports, up to number %u, %lu more pages\n", n, many[n - 1],
-        event_stats().pages - pages);
+    say("# %u ports, up to number %u, %lu more pages\n", n,
+        n > 0 ? many[n - 1].port : 0, event_stats().pages - pages);
+    if (test_option("ports") != NULL || is_dom0())
+        EXPECT_EQ(n, MANY);
     EXPECT(n > 900);
-    if (n < MANY)
-        EXPECT_RC(rc, -ENOSPC);
+    EXPECT_RC(rc, n < MANY ? -ENOSPC : 0);
 
     for (unsigned int i = 0; i < n; i++)
-        (void)event_unmask(many[i]);
+        (void)event_unmask(many[i].port);
     (void)upcall_mask();
     for (unsigned int i = 0; i < n; i++)
-        EXPECT_RC(event_send(many[i]), 0);
+        EXPECT_RC(event_send(many[i].port), 0);
     upcall_unmask();
-    sleep_until(ktime_ns() + (n / EVENT_BURST + 2) * EVENT_WINDOW_NS);
+    sleep_until(ktime_ns() + (n / EVENT_BURST + 2) * 2 * EVENT_WINDOW_NS);
     for (unsigned int i = 0; i < n; i++) {
-        good += many_hits[i] == 1;
-        EXPECT_RC(event_close(many[i]), 0);
+        good += many[i].hits == 1;
+        EXPECT_RC(event_close(many[i].port), 0);
     }
     EXPECT_EQ(good, n);
-    if (n < MANY && test_option("ports") != NULL)
-        test_fail(run_, __FILE__, __LINE__, "only %u ports", n);
+    page_free(many, MANY_ORDER);
 }
 
 /*
@@ -813,7 +820,6 @@ FATAL(cost, events)
         N = 1000,
         BURST = 50
     };
-    struct timer t[2];
     evtchn_port_t port, a, b;
     uint64_t start, sends = 0, masked = 0, loops = 0;
 
@@ -863,16 +869,56 @@ FATAL(cost, events)
     }
     say("# cost: mask + unmask a port: %lu\n", (rdtsc() - start) / N);
 
-    timer_setup(&t[0], NULL, NULL);
-    timer_setup(&t[1], NULL, NULL);
-    timer_arm(&t[1], ktime_ns() + NSEC_PER_SEC);
-    start = rdtsc();
+    (void)event_close(port);
+    (void)event_close(a);
+    (void)event_close(b);
+}
+
+static void no_callback(struct timer *timer __unused, void *arg __unused)
+{
+}
+
+static void cost_of_timers(struct timer *timers, unsigned int others)
+{
+    enum {
+        N = 1000
+    };
+    struct timer *one = &timers[others];
+    uint64_t start, arm = 0, cancel = 0, fire;
+
+    for (unsigned int i = 0; i <= others; i++)
+        timer_setup(&timers[i], no_callback, NULL);
+    for (unsigned int i = 0; i < others; i++)
+        timer_arm(&timers[i], NSEC_PER_SEC * 1000 + test_random() % 1000000);
     for (unsigned int n = 0; n < N; n++) {
-        timer_arm(&t[0], KTIME_NEVER - 1);
-        (void)timer_cancel(&t[0]);
+        const uint64_t at = NSEC_PER_SEC * 1000 + test_random() % 1000000;
+
+        start = rdtsc();
+        timer_arm(one, at);
+        arm += rdtsc() - start;
+        start = rdtsc();
+        (void)timer_cancel(one);
+        cancel += rdtsc() - start;
     }
-    say("# cost: arm + cancel a timer, not the first: %lu\n",
-        (rdtsc() - start) / N);
-    (void)timer_cancel(&t[1]);
+    start = rdtsc();
+    for (unsigned int n = 0; n < N; n++)
+        timer_arm(one, 0);
+    fire = rdtsc() - start;
+    say("# cost: beside %u timers: arm %lu, cancel %lu, arm and fire %lu\n",
+        others, arm / N, cancel / N, fire / N);
+    for (unsigned int i = 0; i < others; i++)
+        (void)timer_cancel(&timers[i]);
+}
+
+FATAL(cost, timers)
+{
+    struct timer *timers = page_alloc(7);
+
+    REQUIRE(timers != NULL);
+    cost_of_timers(timers, 0);
+    cost_of_timers(timers, 10);
+    cost_of_timers(timers, 100);
+    cost_of_timers(timers, 4096);
     timer_sync();
+    page_free(timers, 7);
 }

@@ -14,11 +14,11 @@
  * are short; do not sleep, allocate, or change page tables; and take no lock but
  * by spin_lock_events().  They may send, mask, arm timers, print.
  *
- * So that nobody can keep us busy by sending: in EVENT_WINDOW_NS a vCPU calls
- * the handler of one port EVENT_PORT_BURST times, and all handlers EVENT_BURST
- * times.  A port that fires once more is not masked for longer than
- * EVENT_WINDOW_NS, but for so long after the first of them was.  Only the timer's
- * own port, which ends that, does not count.
+ * So that nobody can keep us busy by sending: when a port has fired
+ * EVENT_PORT_BURST times, or all ports of a vCPU EVENT_BURST times, in less than
+ * EVENT_WINDOW_NS, it stays masked, and so does each that fires then, until
+ * EVENT_WINDOW_NS have gone by.  Only the timer's own port, which ends that, does
+ * not count.
  *
  *   units    ports, as Xen numbers them
  *   owns     a port belongs to whoever has bound it, until event_close()
