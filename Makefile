@@ -35,6 +35,7 @@ core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
+core += arch/x86/pvclock.o
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
@@ -46,11 +47,15 @@ core += $(addprefix mm/,frames.o balloon.o contig.o audit.o ptdump.o)
 core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
 core += $(addprefix kernel/,time.o shutdown.o)
 
+# Events, and what they wake.
+core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
+
 # PV devices.
 core += drivers/console.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
 core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
+core += lib/pheap.o
 
 # The self-tests: an application like any other.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/console.h>
 #include <plinth/errno.h>
-#include <plinth/hypercall.h>
+#include <plinth/events.h>
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
-#include <plinth/shared_info.h>
+#include <plinth/spinlock.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <xen/io/console.h>
@@ -17,6 +16,7 @@
 
 static struct xencons_interface *ring;
 static evtchn_port_t port;
+static struct spinlock lock; /* guards out_prod and what is behind it */
 static struct console_stats stats;
 static uint64_t unsaid; /* bytes lost since that was last said */
 static bool stuck;      /* the other end has used up our patience */
@@ -52,39 +52,29 @@ static bool is_empty(void)
 
 static void notify(void)
 {
-    struct evtchn_send arg = { .port = port };
-
-    (void)hypercall_event_channel_op(EVTCHNOP_send, &arg);
+    (void)event_send(port);
 }
 
 /* Sleep until the other end sends an event, POLL_NS at most. */
 static void sleep_for_event(bool (*done)(void))
 {
-    struct sched_poll poll = {
-        .nr_ports = 1,
-        .timeout = time_xen_ns() + POLL_NS,
-    };
-
-    set_xen_guest_handle(poll.ports, &port);
-
     /* A pending port ends the poll at once; so clear it, then look again. */
-    __atomic_fetch_and(&shared_info()->evtchn_pending[port / 64],
-                       ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+    event_clear(port);
     if (!done())
-        (void)hypercall_sched_op(SCHEDOP_poll, &poll);
+        event_poll(port, ktime_ns() + POLL_NS);
 }
 
 /* Until @done, or nothing has moved for as long as we care to wait. */
 static int wait_until(bool (*done)(void))
 {
-    uint64_t deadline = time_ns() + CONSOLE_PATIENCE_NS;
+    uint64_t deadline = ktime_ns() + CONSOLE_PATIENCE_NS;
     uint32_t seen = consumer();
 
     while (!done()) {
         if (consumer() != seen) {
             seen = consumer();
-            deadline = time_ns() + CONSOLE_PATIENCE_NS;
-        } else if (time_ns() >= deadline) {
+            deadline = ktime_ns() + CONSOLE_PATIENCE_NS;
+        } else if (ktime_ns() >= deadline) {
             return -ETIMEDOUT;
         }
         notify();
@@ -93,9 +83,13 @@ static int wait_until(bool (*done)(void))
     return 0;
 }
 
-/* Copy what fits without going round the end of the ring; how much it was. */
+/*
+ * Copy what fits without going round the end of the ring; how much it was.
+ * Under the lock, since event handlers print too.
+ */
 static size_t put_some(const char *text, size_t len)
 {
+    const bool masked = spin_lock_events(&lock);
     const uint32_t prod = ring->out_prod;
     const uint32_t at = MASK_XENCONS_IDX(prod, ring->out);
     const size_t n = MIN(len, MIN((size_t)room(), RING_SIZE - at));
@@ -103,6 +97,8 @@ static size_t put_some(const char *text, size_t len)
     memcpy(&ring->out[at], text, n);
     /* The bytes are there before the index says so. */
     __atomic_store_n(&ring->out_prod, prod + n, __ATOMIC_RELEASE);
+    stats.written += n;
+    spin_unlock_events(&lock, masked);
     return n;
 }
 
@@ -114,7 +110,6 @@ static size_t put(const char *text, size_t len)
 
         text += n;
         len -= n;
-        stats.written += n;
         if (n > 0) {
             stuck = false;
             continue;

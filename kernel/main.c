@@ -8,6 +8,7 @@
 #include <plinth/boot_map.h>
 #include <plinth/boot_report.h>
 #include <plinth/console.h>
+#include <plinth/events.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
 #include <plinth/p2m.h>
@@ -19,7 +20,9 @@
 #include <plinth/stack.h>
 #include <plinth/start_info.h>
 #include <plinth/time.h>
+#include <plinth/timer.h>
 #include <plinth/trap.h>
+#include <plinth/upcall.h>
 
 void __noreturn kernel_main(const struct start_info *si);
 
@@ -41,11 +44,14 @@ void kernel_main(const struct start_info *si)
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */
     space_init();
-    page_init();     /* from here on there is memory to be had */
-    p2m_publish();   /* for the toolstack's dumps */
-    console_init();  /* from here on a domU is heard */
+    page_init();    /* from here on there is memory to be had */
+    p2m_publish();  /* for the toolstack's dumps */
+    console_init(); /* from here on a domU is heard */
     features_init();
     options_init(); /* the command line; may complain */
+    events_init(options()->events_2l);
+    timer_init();    /* no tick any more, but deadlines */
+    upcall_unmask(); /* from here on handlers run */
     cost_tsc = rdtsc() - boot_tsc;
     boot_report();
 

@@ -65,6 +65,14 @@ static int set_walk(struct options *o, const char *value)
     return 0;
 }
 
+static int set_events(struct options *o, const char *value)
+{
+    if (strcmp(value, "2l") != 0)
+        return -EINVAL;
+    o->events_2l = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
@@ -74,6 +82,7 @@ static const struct {
     { "mmu", set_mmu },
     { "audit", set_audit },
     { "walk", set_walk },
+    { "events", set_events },
     { "exit", set_exit },
 };
 

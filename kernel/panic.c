@@ -5,7 +5,9 @@
 #include <plinth/bug.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
+#include <plinth/shared_info.h>
 #include <plinth/shutdown.h>
+#include <plinth/upcall.h>
 
 void (*panic_hook)(const char *message);
 
@@ -27,6 +29,9 @@ static void __noreturn vpanic(const void *frame, const char *fmt, va_list ap)
 {
     char message[160];
 
+    /* Handlers would go on as if nothing had happened. */
+    if (shared_info_ready())
+        (void)upcall_mask();
     if (++depth > 2)
         shutdown_crash();
 

@@ -82,7 +82,7 @@ void vprintk(enum log_level level, const char *fmt, va_list ap)
 
     line.len = 0;
     if (level != LOG_EMERG) {
-        const uint64_t us = time_ns() / NSEC_PER_USEC;
+        const uint64_t us = ktime_ns() / NSEC_PER_USEC;
 
         line_printf(&line, "[%5lu.%06lu] %s", us / 1000000, us % 1000000,
                     marks[level]);

@@ -7,7 +7,7 @@
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 
-static struct shared_info *mapped;
+bool shared_info_is_mapped;
 
 void shared_info_init(void)
 {
@@ -18,30 +18,21 @@ void shared_info_init(void)
         panic("shared_info at machine address %#lx cannot be mapped: %s",
               maddr_x(where), errno_name(rc));
 
-    mapped = fixmap_ptr(FIX_SHARED_INFO);
+    shared_info_is_mapped = true;
 
     /* Until somebody binds a port, none may raise an upcall. */
-    memset(mapped->evtchn_mask, 0xff, sizeof(mapped->evtchn_mask));
-}
-
-bool shared_info_ready(void)
-{
-    return mapped != NULL;
-}
-
-struct shared_info *shared_info(void)
-{
-    return mapped;
+    memset(shared_info()->evtchn_mask, 0xff,
+           sizeof(shared_info()->evtchn_mask));
 }
 
 uint64_t shared_info_cr2(void)
 {
     /* Reading the register is emulated: right, but slow. */
-    return mapped ? mapped->vcpu_info[0].arch.cr2 : read_cr2();
+    return shared_info_ready() ? this_vcpu_info()->arch.cr2 : read_cr2();
 }
 
 void shared_info_set_cr2(uint64_t address)
 {
-    if (mapped)
-        mapped->vcpu_info[0].arch.cr2 = address;
+    if (shared_info_ready())
+        this_vcpu_info()->arch.cr2 = address;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arch/vcpu.h>
 #include <plinth/addr.h>
 #include <plinth/backtrace.h>
 #include <plinth/bug.h>
@@ -6,20 +7,24 @@
 #include <plinth/printk.h>
 #include <plinth/stack.h>
 
-#define BOOT_STACK_PAGES 4
+#define BOOT_STACK_PAGES  4
+#define EVENT_STACK_PAGES 4
 
 /*
  * One piece, so that the guard page is below the boot stack for sure.  In the
  * page-aligned part of the BSS; xen-head.S and entry.S know the ends by name.
+ * Below the event stack is the emergency stack, which is not in use as long as
+ * all is well.
  */
 static struct {
     uint8_t guard[PAGE_SIZE];
     uint8_t boot[BOOT_STACK_PAGES * PAGE_SIZE];
     uint8_t emergency[2 * PAGE_SIZE];
+    uint8_t event[MAX_VCPUS][EVENT_STACK_PAGES * PAGE_SIZE];
 } stacks __section(".bss.page_aligned") __aligned(PAGE_SIZE);
 
 #define BOOT_STACK_END      (PAGE_SIZE * (1 + BOOT_STACK_PAGES))
-#define EMERGENCY_STACK_END sizeof(stacks)
+#define EMERGENCY_STACK_END offsetof(typeof(stacks), event)
 asm(".globl boot_stack_end, emergency_stack_end\n"
     "boot_stack_end = stacks + 5 * 4096\n"
     "emergency_stack_end = stacks + 7 * 4096\n");
@@ -34,8 +39,9 @@ static struct stack boot = {
 static struct stack emergency = {
     .name = "emergency",
     .start = (uintptr_t)stacks.emergency,
-    .end = (uintptr_t)(&stacks + 1),
+    .end = (uintptr_t)stacks.event,
 };
+static struct stack event[MAX_VCPUS];
 
 static struct stack *known;
 
@@ -64,10 +70,24 @@ void stack_guard(const struct stack *stack)
         stack_limit = stack->start + STACK_RESERVE;
 }
 
+static void register_event_stack(unsigned int vcpu)
+{
+    struct stack *s = &event[vcpu];
+
+    s->name = "event";
+    s->start = (uintptr_t)stacks.event[vcpu];
+    s->end = s->start + sizeof(stacks.event[vcpu]);
+    stack_register(s);
+    vcpus[vcpu].event_stack = s->end;
+    vcpus[vcpu].event_limit = s->start + STACK_RESERVE;
+}
+
 void stack_init(void)
 {
     stack_register(&boot);
     stack_register(&emergency);
+    for (unsigned int i = 0; i < MAX_VCPUS; i++)
+        register_event_stack(i);
     stack_guard(&boot);
 }
 

@@ -1,48 +1,85 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/pvclock.h>
+#include <arch/vcpu.h>
+#include <plinth/compiler.h>
 #include <plinth/shared_info.h>
 #include <plinth/time.h>
 
-static uint64_t boot_ns;
+static uint64_t boot_ns; /* system time of ktime 0 */
+static uint64_t latest;  /* system time, as anybody has read it; only grows */
 
-/* tsc * 2^shift * mul / 2^32, as public/xen.h has it. */
-static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
+static uint64_t read_own(void)
 {
-    if (shift < 0)
-        delta >>= -shift;
-    else
-        delta <<= shift;
-    return ((unsigned __int128)delta * mul) >> 32;
+    uint64_t ns;
+
+    preempt_disable();
+    ns = pvclock_read(&this_vcpu_info()->time);
+    preempt_enable();
+    return ns;
 }
 
-uint64_t time_xen_ns(void)
+uint64_t system_time_ns(void)
 {
-    const volatile struct vcpu_time_info *t;
+    uint64_t ns, before;
+
+    if (!shared_info_ready())
+        return 0;
+
+    ns = read_own();
+    before = __atomic_load_n(&latest, __ATOMIC_RELAXED);
+    do {
+        if (ns <= before)
+            return before;
+    } while (!__atomic_compare_exchange_n(&latest, &before, ns, false,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return ns;
+}
+
+void time_init(void)
+{
+    boot_ns = system_time_ns();
+}
+
+uint64_t ktime_ns(void)
+{
+    return system_time_ns() - boot_ns;
+}
+
+/* Xen's times are signed: what is beyond would be long ago. */
+uint64_t ktime_to_xen(uint64_t ktime)
+{
+    const uint64_t last = INT64_MAX;
+
+    return ktime < last - boot_ns ? ktime + boot_ns : last;
+}
+
+/* The wall clock at system time 0, under its own version counter. */
+uint64_t wallclock_ns(void)
+{
+    const volatile struct shared_info *s = shared_info();
     uint32_t version;
     uint64_t ns;
 
     if (!shared_info_ready())
         return 0;
 
-    t = &shared_info()->vcpu_info[0].time;
     do {
-        /* Odd while Xen writes; changed when it wrote meanwhile. */
-        version = t->version;
+        while ((version = s->wc_version) & 1)
+            cpu_relax();
         barrier();
-        ns = t->system_time + scale(rdtsc() - t->tsc_timestamp,
-                                    t->tsc_to_system_mul, t->tsc_shift);
+        ns = ((uint64_t)s->wc_sec_hi << 32 | s->wc_sec) * NSEC_PER_SEC +
+             s->wc_nsec;
         barrier();
-    } while ((version & 1) || version != t->version);
+    } while (s->wc_version != version);
 
-    return ns;
+    return ns + system_time_ns();
 }
 
-void time_init(void)
+void delay_ns(uint64_t ns)
 {
-    boot_ns = time_xen_ns();
-}
+    const uint64_t start = ktime_ns();
 
-uint64_t time_ns(void)
-{
-    return time_xen_ns() - boot_ns;
+    while (ktime_ns() - start < ns)
+        cpu_relax();
 }

@@ -16,7 +16,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-sources=(args errno glob parse printf ranges sha256 string)
+sources=(args errno glob parse pheap printf ranges sha256 string)
 objects=("${sources[@]/%/.o}")
 modules=("${sources[@]}" compiler heap heap_release mmu page page_release)
 fuzzers=(args glob heap mmu page parse printf ranges)

@@ -234,9 +234,9 @@ static struct test_run run_one(const struct test *t, unsigned int number)
     random_start(name);
     ledger_read(before);
 
-    start = time_ns();
+    start = ktime_ns();
     t->fn(&run);
-    us = (time_ns() - start) / NSEC_PER_USEC;
+    us = (ktime_ns() - start) / NSEC_PER_USEC;
 
     ledger_compare(&run, t, before);
 

@@ -23,6 +23,8 @@ int main(int argc, char *argv[])
         "ramdisk.sha256", /* what the ramdisk's content must hash to */
         "ramdisk.size",   /* and its size in bytes */
         "steps",          /* of random tests */
+        "idle",           /* how many seconds nothing may wake us */
+        "ports",          /* a domU may have more than 1023 of them */
         "expect",         /* "notes" or "legacy": how the image was loaded */
         NULL,
     };

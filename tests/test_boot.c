@@ -2,6 +2,7 @@
 #include <arch/cpu.h>
 #include <plinth/boot_map.h>
 #include <plinth/errno.h>
+#include <plinth/events.h>
 #include <plinth/features.h>
 #include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
@@ -219,21 +220,27 @@ TEST(boot, features_every_pv_guest_has)
     EXPECT(xen_feature_name(XEN_FEATURES) == NULL);
 }
 
+/* Of the ports only the timer's lets events in; by FIFO no bit here counts. */
 TEST(boot, shared_info_shows_masked_events)
 {
     const struct shared_info *s = shared_info();
+    unsigned int open = 0;
 
-    EXPECT_EQ(s->vcpu_info[0].evtchn_upcall_mask, 1);
+    EXPECT_EQ(s->vcpu_info[0].evtchn_upcall_mask, 0);
+    for (unsigned int i = 1; i < ARRAY_SIZE(s->vcpu_info); i++)
+        EXPECT_EQ(s->vcpu_info[i].evtchn_upcall_mask, 1);
     for (unsigned int i = 0; i < ARRAY_SIZE(s->evtchn_mask); i++)
-        EXPECT_EQ(s->evtchn_mask[i], ~0ul);
+        for (uint64_t bits = ~s->evtchn_mask[i]; bits != 0; bits &= bits - 1)
+            open++;
+    EXPECT_EQ(open, strcmp(events_abi(), "FIFO") == 0 ? 0 : 1);
 }
 
 TEST(boot, clock_runs_forward)
 {
-    uint64_t before = time_ns();
+    uint64_t before = ktime_ns();
 
     for (unsigned int i = 0; i < 1000; i++) {
-        const uint64_t now = time_ns();
+        const uint64_t now = ktime_ns();
 
         REQUIRE(now >= before);
         before = now;

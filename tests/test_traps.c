@@ -475,7 +475,7 @@ static uint64_t gdt[PAGE_SIZE / 8] __aligned(PAGE_SIZE);
 static void sleep_ms(unsigned int ms)
 {
     struct sched_poll poll = {
-        .timeout = time_xen_ns() + ms * NSEC_PER_MSEC,
+        .timeout = system_time_ns() + ms * NSEC_PER_MSEC,
     };
 
     (void)hypercall_sched_op(SCHEDOP_poll, &poll);
@@ -543,14 +543,14 @@ TEST(traps, np_segment_not_present)
 TEST(traps, failsafe_by_a_selector_gone_bad)
 {
     const unsigned int before = trap_failsafe_info().count;
-    const uint64_t deadline = time_ns() + NSEC_PER_SEC;
+    const uint64_t deadline = ktime_ns() + NSEC_PER_SEC;
     uint16_t ds;
 
     REQUIRE(own_gdt(true) == 0);
     load_ds(GDT_SELECTOR);
     EXPECT_EQ(hypercall_update_descriptor(gdt_entry_maddr(), 0), 0);
 
-    while (trap_failsafe_info().count == before && time_ns() < deadline) {
+    while (trap_failsafe_info().count == before && ktime_ns() < deadline) {
         (void)run_on(0);
         (void)run_on(1);
     }

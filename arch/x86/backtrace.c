@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
+
 #include <plinth/backtrace.h>
 #include <plinth/compiler.h>
 #include <plinth/printk.h>
@@ -22,13 +24,23 @@ static void print_frame(uint64_t rip, unsigned int back)
         pr_emerg("  [<%016lx>] (no function of ours)", rip);
 }
 
-/* A frame: the caller's RBP, then the return address into the caller. */
+static bool holds(const struct stack *stack, uint64_t rbp)
+{
+    return stack != NULL && rbp % 8 == 0 && rbp >= stack->start &&
+           rbp + 16 <= stack->end;
+}
+
+/*
+ * A frame: the caller's RBP, then the return address into the caller.  The
+ * uppermost one of an event stack has both from the interrupted code, which is
+ * on another stack (entry.S).
+ */
 static void print_chain(const struct stack *stack, uint64_t rbp)
 {
-    for (unsigned int n = 1; stack != NULL && rbp % 8 == 0 &&
-                             rbp >= stack->start && rbp + 16 <= stack->end;
-         n++) {
+    for (unsigned int n = 1; holds(stack, rbp); n++) {
         const uint64_t *frame = (const uint64_t *)rbp;
+        const bool last = rbp + 16 == stack->end;
+        const struct stack *next = last ? stack_find(frame[0]) : stack;
 
         if (frame[1] == 0)
             return;
@@ -36,10 +48,13 @@ static void print_chain(const struct stack *stack, uint64_t rbp)
             pr_emerg("  ... and more");
             return;
         }
-        print_frame(frame[1], 1);
+        if (last && next != NULL && next != stack)
+            pr_emerg(" interrupted, on the stack of \"%s\":", next->name);
+        print_frame(frame[1], last ? 0 : 1);
         /* Callers are further up; anything else is a broken chain. */
-        if (frame[0] <= rbp)
+        if (next == stack && frame[0] <= rbp)
             return;
+        stack = next;
         rbp = frame[0];
     }
 }

@@ -29,6 +29,9 @@
 #define __ASSEMBLY__ 1
 #include <arch/asm.h>
 #include <arch/regs.h>
+#include <arch/vcpu.h>
+
+#define VECTOR_UPCALL 0x100 /* in struct regs; no vector has this number */
 
     .text
 
@@ -104,9 +107,6 @@ END_FUNCTION(trap_entry_\name)
     TRAP ve,  20, none
     TRAP cp,  21, code
 
-/* Not a vector: the upcall.  Never while events are masked. */
-    TRAP upcall, 0x100, none
-
 /*
  * 22 words below the frame Xen aligned to 16, so RSP is aligned for the call.
  * DF is as the interrupted code had it, and C wants it clear.
@@ -116,11 +116,60 @@ FUNCTION(trap_common)
     cld
     mov     %rsp, %rdi
     call    trap_dispatch
+trap_return:
     RESTORE_REGS
     add     $8, %rsp            /* the vector */
     movq    $0, (%rsp)          /* the error code: now the iret's flags */
     jmp     hypercall_slot_iret /* pushes RCX, R11, RAX and leaves for good */
 END_FUNCTION(trap_common)
+
+/*
+ * The event upcall.  Xen has set evtchn_upcall_mask, so there is one at a time
+ * on a vCPU, and its event stack is free.  The frame is that of an exception
+ * without an error code, and stays on the interrupted stack:
+ *
+ *      interrupted stack              event stack of this vCPU
+ *
+ *      : its frames     :<--.        +------------------------+
+ *      +----------------+   |        | interrupted RIP        |
+ *      | SS .. RIP      |   '--------| interrupted RBP        | <- RBP
+ *      | 0, VECTOR      |            | stack_limit as it was  |
+ *      | RDI .. R15     |<-- RBX     | (for alignment)        |
+ *      +----------------+            +------------------------+
+ *                                    : events_upcall(RBX)     :
+ *
+ * The two words on top look like those of a call, so that a call trace goes on
+ * in the interrupted code.
+ *
+ * The way back is the iret hypercall here too.  Whoever unmasks events before a
+ * native iretq has a window between the two, in which the next upcall builds
+ * its frame on top of this one, again and again; it has to find out from the
+ * interrupted RIP and to merge the two frames.  Xen unmasks, looks for pending
+ * events and returns in one, for the price of a hypercall.
+ */
+FUNCTION(trap_entry_upcall)
+    pop     %rcx
+    pop     %r11
+    push    $0
+    push    $VECTOR_UPCALL
+    SAVE_REGS
+    cld
+    mov     %rsp, %rbx
+    mov     THIS_VCPU(VCPU_EVENT_STACK), %rsp
+    push    REGS_RIP(%rbx)
+    push    %rbp
+    mov     %rsp, %rbp
+    push    stack_limit(%rip)
+    push    $0
+    mov     THIS_VCPU(VCPU_EVENT_LIMIT), %rax
+    mov     %rax, stack_limit(%rip)
+    mov     %rbx, %rdi
+    call    events_upcall
+    mov     -8(%rbp), %rax
+    mov     %rax, stack_limit(%rip)
+    mov     %rbx, %rsp
+    jmp     trap_return
+END_FUNCTION(trap_entry_upcall)
 
 /*
  * A selector could not be loaded when Xen switched to this vCPU.  Xen loaded

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
@@ -37,7 +38,7 @@ void trap_dispatch(struct regs *regs);
 void trap_failsafe(const struct failsafe_frame *frame);
 int trap_catch_arm(struct trap_catch *c);
 
-#define VECTOR_UPCALL 0x100 /* as in entry.S */
+#define TI_MASK_EVENTS 4 /* public arch-x86/xen.h: TI_SET_IF() */
 
 /* clang-format off */
 static const struct {
@@ -101,10 +102,15 @@ void trap_init(void)
     struct trap_info table[ARRAY_SIZE(vectors) + 1] = { 0 };
     int rc;
 
-    /* Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same. */
+    /*
+     * Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same.
+     * Events stay masked during an NMI: the way back from an upcall would end
+     * its blocking of others too early.
+     */
     for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
         table[i] = (struct trap_info){
             .vector = i,
+            .flags = i == TRAP_NMI ? TI_MASK_EVENTS : 0,
             .cs = FLAT_KERNEL_CS,
             .address = (unsigned long)vectors[i].entry,
         };
@@ -151,6 +157,7 @@ void trap_failsafe(const struct failsafe_frame *frame)
 int trap_catch_arm(struct trap_catch *c)
 {
     c->outer = innermost;
+    c->in_event = this_vcpu()->in_event;
     innermost = c;
     return 0;
 }
@@ -196,7 +203,8 @@ static bool caught(struct regs *regs, uint64_t address)
 {
     struct trap_catch *c = innermost;
 
-    if (c == NULL || !is_fault(regs))
+    /* A fault of an event handler is not the interrupted code's to catch. */
+    if (c == NULL || !is_fault(regs) || c->in_event != this_vcpu()->in_event)
         return false;
 
     innermost = c->outer;
@@ -239,9 +247,6 @@ static void dispatch(struct regs *regs, uint64_t address)
 void trap_dispatch(struct regs *regs)
 {
     const uint64_t cr2 = shared_info_cr2();
-
-    if (regs->vector == VECTOR_UPCALL)
-        panic("event upcall although events are masked");
 
     dispatch(regs, regs->vector == TRAP_PF ? cr2 : 0);
 

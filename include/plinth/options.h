@@ -12,6 +12,7 @@
  *     plinth.mmu=sync                       send each MMU request by itself
  *     plinth.audit=N                        audit memory each N operations
  *     plinth.walk=selfmap                   walk page tables by the self-map
+ *     plinth.events=2l                      no FIFO event channels
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -31,6 +32,7 @@ struct options {
     bool report;
     bool exit_qemu;
     bool mmu_sync;
+    bool events_2l;
     uint64_t audit; /* 0: never */
     bool walk_selfmap;
 

@@ -11,16 +11,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <arch/vcpu.h>
+#include <plinth/fixmap.h>
 #include <xen/xen.h>
 
 /* Map it and mask all event channels.  Panics when it cannot be mapped. */
 void shared_info_init(void);
 
-/* Is it mapped yet? */
-bool shared_info_ready(void);
+/* Is it mapped yet?  Set by shared_info_init() and by nobody else. */
+extern bool shared_info_is_mapped;
+
+static inline bool shared_info_ready(void)
+{
+    return shared_info_is_mapped;
+}
 
 /* The page.  Only once it is ready. */
-struct shared_info *shared_info(void);
+static inline struct shared_info *shared_info(void)
+{
+    return fixmap_ptr(FIX_SHARED_INFO);
+}
+
+/* What Xen shares with this vCPU.  Only once the page is ready. */
+static inline struct vcpu_info *this_vcpu_info(void)
+{
+    return &shared_info()->vcpu_info[vcpu_id()];
+}
 
 /* The address of the last page fault; works before the page is mapped too. */
 uint64_t shared_info_cr2(void);

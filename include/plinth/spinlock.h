@@ -3,33 +3,37 @@
  * spinlock: one vCPU at a time.
  *
  * For state that vCPUs share and hold for a short while.  Who holds one is not
- * preempted and does not sleep.  No event handler takes a lock that threads take
- * with these.
+ * preempted and does not sleep.
+ *
+ * Event handlers take only locks that everybody takes by spin_lock_events(),
+ * which masks the events of this vCPU meanwhile: otherwise a handler could wait
+ * for the very code it has interrupted.
  *
  *   owns     nothing; a lock is part of what it guards
- *   context  threads and boot
+ *   context  threads and boot; spin_lock_events() event handlers too
  *   failure  none.  In debug builds a vCPU that takes a lock it holds, or lets go
  *            of one it does not hold, is a panic
  *
  * Order, from the outer to the inner: space, vmap, heap, page allocator, list of
- * spaces.  The balloon's is held with none of them.  The queue of page-table
- * changes (plinth/mmu.h) is per vCPU.
+ * spaces.  The balloon's is taken with none of them.  Those of events: event
+ * ports, over the page allocator; timers, console, over nothing.  The queue of
+ * page-table changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once
 
 #include <arch/vcpu.h>
 #include <plinth/bug.h>
+#include <plinth/upcall.h>
 
 struct spinlock {
     uint32_t holder; /* vcpu_id() + 1, or 0 */
 };
 
-/* With one vCPU nobody else can hold it, and not to be preempted is enough. */
-static inline void spin_lock(struct spinlock *lock)
+/* With one vCPU nobody else can hold it, and not to be interrupted is enough. */
+static inline void spin_acquire(struct spinlock *lock)
 {
     const uint32_t me = vcpu_id() + 1;
 
-    preempt_disable();
     ASSERT(lock->holder != me);
     while (MAX_VCPUS > 1 &&
            __sync_val_compare_and_swap(&lock->holder, 0, me) != 0)
@@ -38,10 +42,37 @@ static inline void spin_lock(struct spinlock *lock)
         lock->holder = me;
 }
 
-static inline void spin_unlock(struct spinlock *lock)
+static inline void spin_lock(struct spinlock *lock)
+{
+    ASSERT(!this_vcpu()->in_event);
+    preempt_disable();
+    spin_acquire(lock);
+}
+
+static inline void spin_release(struct spinlock *lock)
 {
     ASSERT(lock->holder == vcpu_id() + 1);
     if (MAX_VCPUS > 1 || CONFIG_DEBUG)
         __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
+}
+
+static inline void spin_unlock(struct spinlock *lock)
+{
+    spin_release(lock);
     preempt_enable();
+}
+
+/* Returns what spin_unlock_events() wants to know: were events masked? */
+static inline bool spin_lock_events(struct spinlock *lock)
+{
+    const bool masked = upcall_mask();
+
+    spin_acquire(lock);
+    return masked;
+}
+
+static inline void spin_unlock_events(struct spinlock *lock, bool masked)
+{
+    spin_release(lock);
+    upcall_restore(masked);
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time: the clock.
+ * time: the clocks.
  *
  * Xen keeps a record per vCPU that turns the TSC into nanoseconds since the
- * host came up; it is read under its version counter.
+ * host came up; it is read under its version counter (arch/pvclock.h).  The
+ * records of two vCPUs may differ a little: so ktime is never less than what
+ * was read before, by any vCPU.
  *
- *   units    nanoseconds since this domain's boot
+ *   units    nanoseconds.  ktime counts from this domain's boot; system time is
+ *            Xen's count, and the same instant; the wall clock counts from 1970
  *   context  any, after shared_info_init(); before that the time is 0
- *   source   public/xen.h: struct vcpu_time_info
+ *   failure  none
+ *   source   public/xen.h: struct vcpu_time_info, struct shared_info
  */
 #pragma once
 
@@ -17,11 +21,20 @@
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_USEC 1000ull
 
-/* Now is 0 from here on. */
+/* A deadline that never comes. */
+#define KTIME_NEVER UINT64_MAX
+
+/* ktime is 0 from here on. */
 void time_init(void);
 
-/* Nanoseconds since then. */
-uint64_t time_ns(void);
+uint64_t ktime_ns(void);
 
-/* The same instant in Xen's own count, for hypercalls that take a deadline. */
-uint64_t time_xen_ns(void);
+/* Xen's word on what time it is, as dom0 has set it. */
+uint64_t wallclock_ns(void);
+
+/* System time, for hypercalls; deadlines beyond its range become its last. */
+uint64_t system_time_ns(void);
+uint64_t ktime_to_xen(uint64_t ktime);
+
+/* Busy for so long.  For a thread that may sleep there is plinth/idle.h. */
+void delay_ns(uint64_t ns);

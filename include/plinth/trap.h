@@ -100,11 +100,13 @@ struct trap_failsafe_info trap_failsafe_info(void);
  *     }
  *
  * Nests.  Locals changed between begin and the trap must be volatile, as with
- * setjmp().  Kernel mode only: a trap from user mode is not caught.
+ * setjmp().  Kernel mode only: a trap from user mode is not caught.  What an
+ * event handler does is not caught by the code it has interrupted.
  */
 struct trap_catch {
     uint64_t rip, rsp, rbx, rbp, r12, r13, r14, r15; /* offsets: entry.S */
     struct trap_catch *outer;
+    bool in_event; /* armed by an event handler */
     struct trap trap;
 };
 

@@ -41,6 +41,13 @@ static inline uint64_t rdtsc(void)
     return ((uint64_t)hi << 32) | lo;
 }
 
+/* Not before the loads that stand in front of it. */
+static inline uint64_t rdtsc_ordered(void)
+{
+    asm volatile("lfence" ::: "memory");
+    return rdtsc();
+}
+
 static inline uint64_t read_cr2(void)
 {
     uint64_t value;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * idle: giving the CPU back to Xen until there is something to do.
+ *
+ *     upcall_mask();
+ *     while (!condition)
+ *         idle_until_event();
+ *     upcall_restore(...);
+ *
+ * Where only handlers change the condition none is missed: between the look and
+ * the sleep events are masked, and Xen unmasks them in the same step in which it
+ * looks for pending ones and lets the vCPU sleep (SCHEDOP_block).
+ *
+ *   units    nanoseconds of ktime
+ *   context  threads, after timer_init(); not event handlers
+ *   source   public/sched.h: SCHEDOP_block
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <plinth/compiler.h>
+
+/*
+ * Sleep until at least one upcall has run its handlers, or there was a reason to
+ * look again.  Upcalls are masked before and after.
+ */
+void idle_until_event(void);
+
+/*
+ * Sleep until @done(@arg) is true, which a handler makes it: 0.  Or until
+ * @deadline has come, if not KTIME_NEVER: -ETIMEDOUT.  @done runs with upcalls
+ * masked.
+ */
+int __must_check wait_until(bool (*done)(void *arg), void *arg,
+                            uint64_t deadline);
+
+/* Sleep until @deadline has come. */
+void sleep_until(uint64_t deadline);
+
+/* How often this vCPU has slept, since boot. */
+uint64_t idle_count(void);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events_abi: what differs between the two forms in which Xen and the guest
+ * share the state of ports.
+ *
+ *   context  grow(): threads and boot, under the lock of events.c.  scan(): an
+ *            upcall.  All others: any
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <plinth/compiler.h>
+#include <plinth/events.h>
+
+struct event_abi {
+    const char *name;
+
+    /* Make room for the state of @port: 0, -ENOMEM, -ENOSPC, or what Xen says. */
+    int __must_check (*grow)(evtchn_port_t port);
+
+    void (*mask)(evtchn_port_t port);
+
+    /* True: an event is pending, and only EVTCHNOP_unmask makes it arrive. */
+    bool (*unmask)(evtchn_port_t port);
+
+    void (*clear)(evtchn_port_t port);
+
+    /* event_deliver() for each port that is pending and not masked. */
+    void (*scan)(void);
+};
+
+extern const struct event_abi event_abi_2l, event_abi_fifo;
+
+/* 0 if Xen has FIFO channels, and from now on uses them. */
+int __must_check event_fifo_init(void);
+
+/* Pages that the FIFO has taken. */
+unsigned int event_fifo_pages(void);
+
+/* From scan(): @port has an event. */
+void event_deliver(evtchn_port_t port);

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+/* The clocks, the timers, and sleeping. */
+#include <arch/pvclock.h>
+#include <arch/vcpu.h>
+#include <plinth/errno.h>
+#include <plinth/hypercall.h>
+#include <plinth/idle.h>
+#include <plinth/page.h>
+#include <plinth/parse.h>
+#include <plinth/printk.h>
+#include <plinth/shared_info.h>
+#include <plinth/string.h>
+#include <plinth/test.h>
+#include <plinth/time.h>
+#include <plinth/timer.h>
+#include <plinth/upcall.h>
+
+static uint64_t armed(void)
+{
+    return timer_stats().armed;
+}
+
+LEDGER(armed_timers, armed);
+
+/*
+ * Clocks.
+ */
+TEST(time, scale)
+{
+    static const struct {
+        uint64_t ticks;
+        uint32_t mul;
+        int8_t shift;
+        uint64_t want;
+    } cases[] = {
+        { 0, ~0u, 31, 0 },
+        { 1000, 1u << 31, 0, 500 },
+        { 1000, 1u << 31, 1, 1000 },
+        { 1000, 1u << 31, -1, 250 },
+        { 1001, 1u << 31, -1, 250 },
+        { 3, 0x80000000u, -2, 0 },
+        /* 64 bits are not enough for these on the way. */
+        { 1ull << 40, 0xffffffffu, 0, (1ull << 40) - 256 },
+        { ~0ull, 1u << 31, 0, ~0ull >> 1 },
+        { ~0ull, 1u << 31, 1, ~0ull },
+        { 1ull << 60, 1u << 28, 4, 1ull << 60 },
+        { 1ull << 63, 1u << 1, 31, 1ull << 63 },
+        { ~0ull, ~0u, -63, 0 },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
+        EXPECT_EQ(pvclock_scale(cases[i].ticks, cases[i].mul, cases[i].shift),
+                  cases[i].want);
+}
+
+/* A record that Xen is writing: a timer's callback writes its end. */
+static struct vcpu_time_info record;
+static volatile bool written;
+
+static void end_writing(struct timer *timer __unused, void *arg __unused)
+{
+    written = true;
+    __atomic_store_n(&record.system_time, 2000000, __ATOMIC_RELEASE);
+    __atomic_store_n(&record.version, record.version + 1, __ATOMIC_RELEASE);
+}
+
+TEST(time, record_is_not_read_while_it_is_written)
+{
+    struct timer t;
+    uint64_t ns;
+
+    written = false;
+    record = (struct vcpu_time_info){ .version = 7, .system_time = 1000000 };
+    timer_setup(&t, end_writing, NULL);
+    timer_arm(&t, ktime_ns() + NSEC_PER_MSEC);
+    ns = pvclock_read(&record);
+    EXPECT(written);
+    EXPECT_EQ(ns, 2000000);
+}
+
+/* The TSC stood still behind the record's own, as it may on another CPU. */
+TEST(time, tsc_that_lags_is_no_long_time)
+{
+    struct vcpu_time_info r = {
+        .version = 2,
+        .system_time = 5000,
+        .tsc_timestamp = rdtsc() + (1ull << 40),
+        .tsc_to_system_mul = 1u << 31,
+    };
+
+    EXPECT_EQ(pvclock_read(&r), 5000);
+    r.tsc_timestamp = rdtsc();
+    EXPECT(pvclock_read(&r) >= 5000);
+    EXPECT(pvclock_read(&r) < 5000 + NSEC_PER_SEC);
+}
+
+static uint64_t seen_last, backwards;
+
+static void look_at_clock(struct timer *timer, void *arg)
+{
+    const uint64_t now = ktime_ns();
+
+    backwards += now < seen_last;
+    seen_last = now;
+    if (*(volatile bool *)arg)
+        timer_arm(timer, now + 50000);
+}
+
+static void move_to(int cpu)
+{
+    struct sched_pin_override pin = { .pcpu = cpu };
+
+    (void)hypercall_sched_op(SCHEDOP_pin_override, &pin);
+}
+
+/* Between CPUs, where we may move between them, and handlers read it too. */
+TEST(time, clock_never_runs_backwards)
+{
+    bool on = true;
+    uint64_t before = ktime_ns(), wall = wallclock_ns();
+    const uint64_t end = before + 50 * NSEC_PER_MSEC;
+    unsigned int wrong = 0, n = 0;
+    struct timer t;
+
+    backwards = 0;
+    seen_last = before;
+    timer_setup(&t, look_at_clock, &on);
+    timer_arm(&t, before);
+    while (before < end) {
+        const uint64_t now = ktime_ns(), w = wallclock_ns();
+
+        wrong += now < before || w < wall;
+        before = now;
+        wall = w;
+        if (n++ % 200 == 0)
+            move_to(n / 200 % 2);
+    }
+    on = false;
+    move_to(-1);
+    (void)timer_cancel(&t);
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(backwards, 0);
+    EXPECT(n > 1000);
+}
+
+TEST(time, wall_clock_goes_with_the_other)
+{
+    const struct shared_info *s = shared_info();
+    const uint64_t wall = wallclock_ns(), ktime = ktime_ns();
+    uint64_t passed;
+
+    /* The lab's clock is that of the machine: later than 2024. */
+    EXPECT(wall / NSEC_PER_SEC > 1700000000);
+    EXPECT(wall / NSEC_PER_SEC - s->wc_sec < 1000000);
+    delay_ns(5 * NSEC_PER_MSEC);
+    passed = (wallclock_ns() - wall) - (ktime_ns() - ktime);
+    EXPECT(passed + NSEC_PER_MSEC < 2 * NSEC_PER_MSEC);
+}
+
+TEST(time, deadlines_for_xen)
+{
+    EXPECT(ktime_to_xen(0) <= system_time_ns());
+    EXPECT_EQ(ktime_to_xen(1000) - ktime_to_xen(0), 1000);
+    EXPECT_EQ(ktime_to_xen(INT64_MAX), INT64_MAX);
+    EXPECT_EQ(ktime_to_xen(KTIME_NEVER), INT64_MAX);
+}
+
+TEST(time, delay_is_not_short)
+{
+    const uint64_t start = ktime_ns();
+
+    delay_ns(3 * NSEC_PER_MSEC);
+    EXPECT(ktime_ns() - start >= 3 * NSEC_PER_MSEC);
+}
+
+/*
+ * Timers.
+ */
+struct probe {
+    struct timer timer;
+    uint64_t deadline;
+    volatile uint64_t fired, early, when;
+    unsigned int order;
+};
+
+static unsigned int fired_in_all;
+
+static void note(struct timer *timer __unused, void *arg)
+{
+    struct probe *p = arg;
+
+    p->when = ktime_ns();
+    p->fired++;
+    p->early += p->when < p->deadline;
+    p->order = fired_in_all++;
+}
+
+static void arm(struct probe *p, uint64_t deadline)
+{
+    p->deadline = deadline;
+    timer_arm(&p->timer, deadline);
+}
+
+static void setup(struct probe *p)
+{
+    *p = (struct probe){ 0 };
+    timer_setup(&p->timer, note, p);
+}
+
+static bool has_fired(void *arg)
+{
+    return ((struct probe *)arg)->fired != 0;
+}
+
+static int wait_for(struct probe *p)
+{
+    return wait_until(has_fired, p, ktime_ns() + NSEC_PER_SEC);
+}
+
+TEST(timer, fires_once_and_not_early)
+{
+    struct probe p;
+
+    setup(&p);
+    EXPECT(!timer_armed(&p.timer));
+    for (unsigned int i = 0; i < 200; i++) {
+        p.fired = 0;
+        arm(&p, ktime_ns() + test_random() % 200000);
+        REQUIRE(wait_for(&p) == 0);
+        EXPECT(!timer_armed(&p.timer));
+        REQUIRE(p.fired == 1);
+        REQUIRE(p.early == 0);
+    }
+    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    EXPECT_EQ(p.fired, 1);
+}
+
+/* At once: before the next thing that the code does which armed it. */
+TEST(timer, deadline_in_the_past)
+{
+    static const uint64_t past[] = { 0, 1, 1000 };
+    struct probe p;
+
+    setup(&p);
+    for (unsigned int i = 0; i < ARRAY_SIZE(past); i++) {
+        const uint64_t start = ktime_ns();
+
+        p.fired = 0;
+        arm(&p, past[i]);
+        EXPECT_EQ(wait_for(&p), 0);
+        EXPECT_EQ(p.fired, 1);
+        EXPECT(ktime_ns() - start < 100 * NSEC_PER_MSEC);
+    }
+}
+
+TEST(timer, in_order)
+{
+    static const unsigned int ms[] = { 5, 1, 4, 2, 3, 0 };
+    static struct probe p[ARRAY_SIZE(ms)];
+    const uint64_t start = ktime_ns() + NSEC_PER_MSEC;
+
+    fired_in_all = 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+        setup(&p[i]);
+    for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+        arm(&p[i], start + ms[i] * NSEC_PER_MSEC);
+    sleep_until(start + 8 * NSEC_PER_MSEC);
+    for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+        EXPECT_EQ(p[i].fired, 1);
+        EXPECT_EQ(p[i].early, 0);
+        EXPECT_EQ(p[i].order, ms[i]);
+    }
+}
+
+TEST(timer, cancelled_does_not_fire)
+{
+    struct probe p;
+
+    setup(&p);
+    EXPECT(!timer_cancel(&p.timer));
+    arm(&p, ktime_ns() + NSEC_PER_MSEC);
+    EXPECT(timer_armed(&p.timer));
+    EXPECT(timer_cancel(&p.timer));
+    EXPECT(!timer_cancel(&p.timer));
+    sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    EXPECT_EQ(p.fired, 0);
+
+    /* Cancelled when it is due, and upcalls wait. */
+    (void)upcall_mask();
+    arm(&p, ktime_ns());
+    delay_ns(NSEC_PER_MSEC);
+    EXPECT(timer_cancel(&p.timer));
+    upcall_unmask();
+    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    EXPECT_EQ(p.fired, 0);
+}
+
+TEST(timer, armed_again_has_one_deadline)
+{
+    struct probe p;
+
+    setup(&p);
+    arm(&p, ktime_ns() + NSEC_PER_MSEC);
+    arm(&p, ktime_ns() + 6 * NSEC_PER_MSEC);
+    sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    EXPECT_EQ(p.fired, 0);
+    arm(&p, ktime_ns());
+    EXPECT_EQ(wait_for(&p), 0);
+    sleep_until(ktime_ns() + 8 * NSEC_PER_MSEC);
+    EXPECT_EQ(p.fired, 1);
+    EXPECT_EQ(p.early, 0);
+}
+
+static struct probe first, second, third;
+
+static void cancel_second(struct timer *timer, void *arg)
+{
+    note(timer, arg);
+    (void)timer_cancel(&second.timer);
+    arm(&third, ktime_ns());
+}
+
+TEST(timer, callback_cancels_and_arms_others)
+{
+    const uint64_t when = ktime_ns() + NSEC_PER_MSEC;
+
+    setup(&first);
+    setup(&second);
+    setup(&third);
+    first.timer.fn = cancel_second;
+    (void)upcall_mask(); /* so that both are due in one round */
+    arm(&second, when + 1);
+    arm(&first, when);
+    delay_ns(2 * NSEC_PER_MSEC);
+    upcall_unmask();
+    EXPECT_EQ(wait_for(&third), 0);
+    EXPECT_EQ(first.fired, 1);
+    EXPECT_EQ(second.fired, 0);
+    EXPECT_EQ(third.fired, 1);
+    EXPECT_EQ(third.early, 0);
+}
+
+/* By a callback, for a time that has come: over and over, and yet we go on. */
+static void again(struct timer *timer, void *arg)
+{
+    note(timer, arg);
+    timer_arm(timer, 0);
+}
+
+TEST(timer, callback_arms_itself_for_the_past)
+{
+    const uint64_t start = ktime_ns();
+    uint64_t rounds = 0, passed;
+    struct probe p;
+
+    setup(&p);
+    p.timer.fn = again;
+    arm(&p, 0);
+    while (ktime_ns() - start < 20 * NSEC_PER_MSEC)
+        rounds++;
+    EXPECT(timer_cancel(&p.timer));
+    passed = ktime_ns() - start;
+    EXPECT(rounds > 100);
+    EXPECT(p.fired > 10);
+    EXPECT(p.fired <= passed / TIMER_GAP_NS + 2);
+}
+
+/* The memory of a timer may go when its callback has begun. */
+static void scribble(struct timer *timer, void *arg)
+{
+    memset(timer, 0xa5, sizeof(*timer));
+    *(volatile bool *)arg = true;
+}
+
+static bool is_true(void *arg)
+{
+    return *(volatile bool *)arg;
+}
+
+TEST(timer, callback_gives_up_its_timer)
+{
+    bool done = false;
+    struct timer t;
+
+    timer_setup(&t, scribble, &done);
+    timer_arm(&t, ktime_ns() + 100000);
+    EXPECT_EQ(wait_until(is_true, &done, ktime_ns() + NSEC_PER_SEC), 0);
+}
+
+/*
+ * Thousands, against a model that knows of each when it must fire.  What was
+ * armed must fire once, not before its time, in order, and soon.
+ */
+#define MANY 4096u
+
+struct model {
+    struct timer timer;
+    uint64_t deadline; /* 0: not armed */
+    unsigned int armed, fired, cancelled;
+};
+
+static struct model *models;
+static uint64_t previous;
+static unsigned int early, out_of_order, not_armed;
+
+static void check_model(struct timer *timer __unused, void *arg)
+{
+    struct model *m = arg;
+
+    early += ktime_ns() < m->deadline;
+    not_armed += m->deadline == 0;
+    /* One armed for the past, or behind an earlier round, is no disorder. */
+    out_of_order += m->deadline < previous && m->deadline > ktime_ns();
+    previous = m->deadline;
+    m->deadline = 0;
+    m->fired++;
+}
+
+TEST(timer, thousands)
+{
+    const unsigned int order = 7;
+    const uint64_t start = ktime_ns();
+    unsigned int wrong = 0, left = 0;
+
+    BUILD_BUG_ON(MANY * sizeof(struct model) > PAGE_SIZE << 7);
+    models = page_alloc_zeroed(order);
+    REQUIRE(models != NULL);
+    early = out_of_order = not_armed = 0;
+    previous = 0;
+    for (unsigned int i = 0; i < MANY; i++)
+        timer_setup(&models[i].timer, check_model, &models[i]);
+
+    for (unsigned int step = 0; step < 20000; step++) {
+        struct model *m = &models[test_random() % MANY];
+        const bool masked = upcall_mask();
+        const bool was = m->deadline != 0;
+
+        wrong += timer_armed(&m->timer) != was;
+        if (test_random() % 4 == 0) {
+            wrong += timer_cancel(&m->timer) != was;
+            m->cancelled += was;
+            m->deadline = 0;
+        } else {
+            m->cancelled += was;
+            m->deadline = ktime_ns() + test_random() % (30 * NSEC_PER_MSEC);
+            timer_arm(&m->timer, m->deadline);
+            m->armed++;
+        }
+        upcall_restore(masked);
+    }
+    sleep_until(ktime_ns() + 40 * NSEC_PER_MSEC);
+
+    for (unsigned int i = 0; i < MANY; i++) {
+        const struct model *m = &models[i];
+
+        wrong += m->armed != m->fired + m->cancelled;
+        left += m->deadline != 0 || timer_armed(&m->timer);
+        (void)timer_cancel(&models[i].timer);
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(left, 0);
+    EXPECT_EQ(early, 0);
+    EXPECT_EQ(out_of_order, 0);
+    EXPECT_EQ(not_armed, 0);
+    say("# %u timers in %llu ms\n", MANY, (ktime_ns() - start) / NSEC_PER_MSEC);
+    page_free(models, order);
+}
+
+TEST(timer, thousands_at_once_in_order)
+{
+    const unsigned int order = 7;
+    const uint64_t start = ktime_ns();
+    unsigned int fired = 0;
+
+    models = page_alloc_zeroed(order);
+    REQUIRE(models != NULL);
+    early = not_armed = 0;
+    previous = 0;
+    (void)upcall_mask();
+    for (unsigned int i = 0; i < MANY; i++) {
+        models[i].deadline = start + test_random() % NSEC_PER_MSEC;
+        timer_setup(&models[i].timer, check_model, &models[i]);
+        timer_arm(&models[i].timer, models[i].deadline);
+    }
+    delay_ns(NSEC_PER_MSEC);
+    upcall_unmask();
+    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    for (unsigned int i = 0; i < MANY; i++)
+        fired += models[i].fired == 1;
+    EXPECT_EQ(fired, MANY);
+    EXPECT_EQ(early, 0);
+    EXPECT_EQ(not_armed, 0);
+    page_free(models, order);
+}
+
+/*
+ * Sleeping.
+ */
+static bool never(void *arg __unused)
+{
+    return false;
+}
+
+TEST(idle, waiting_ends_at_the_deadline)
+{
+    const uint64_t deadline = ktime_ns() + 5 * NSEC_PER_MSEC;
+
+    EXPECT_EQ(wait_until(never, NULL, deadline), -ETIMEDOUT);
+    EXPECT(ktime_ns() >= deadline);
+    EXPECT_EQ(wait_until(never, NULL, 0), -ETIMEDOUT);
+    EXPECT(!upcall_masked());
+}
+
+/*
+ * Without a tick: in all that time we are woken for the deadline, and at most
+ * once for something else.  The option idle= says how many seconds.
+ */
+TEST(idle, nothing_wakes_an_idle_guest)
+{
+    const char *option = test_option("idle");
+    uint64_t seconds = 1, slept, upcalls, deadline;
+
+    if (option != NULL)
+        REQUIRE(parse_u64(option, &seconds) == 0);
+    deadline = ktime_ns() + seconds * NSEC_PER_SEC;
+    slept = idle_count();
+    upcalls = event_stats().upcalls;
+    sleep_until(deadline);
+    slept = idle_count() - slept;
+    upcalls = event_stats().upcalls - upcalls;
+    EXPECT(ktime_ns() >= deadline);
+    EXPECT(ktime_ns() < deadline + NSEC_PER_SEC);
+    say("# %lu s idle: slept %lu times, %lu upcalls\n", seconds, slept,
+        upcalls);
+    EXPECT(slept <= 2);
+    EXPECT(upcalls <= 2);
+}
+
+/* A timer that was cancelled wakes nobody either. */
+TEST(idle, cancelled_timer_does_not_wake)
+{
+    const uint64_t deadline = ktime_ns() + 100 * NSEC_PER_MSEC;
+    uint64_t upcalls;
+    struct probe p;
+
+    setup(&p);
+    arm(&p, ktime_ns() + 50 * NSEC_PER_MSEC);
+    EXPECT(timer_cancel(&p.timer));
+    upcalls = event_stats().upcalls;
+    sleep_until(deadline);
+    EXPECT(event_stats().upcalls - upcalls <= 1);
+}
