@@ -50,6 +50,10 @@ core += $(addprefix kernel/,time.o shutdown.o)
 # Events, and what they wake.
 core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
 
+# Threads, and how they wait for each other.
+core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
+core += $(addprefix kernel/,sched.o thread.o sync.o)
+
 # PV devices.
 core += drivers/console.o
 

@@ -7,6 +7,7 @@
 #include <plinth/app.h>
 #include <plinth/boot_map.h>
 #include <plinth/boot_report.h>
+#include <plinth/bug.h>
 #include <plinth/console.h>
 #include <plinth/events.h>
 #include <plinth/features.h>
@@ -19,6 +20,7 @@
 #include <plinth/space.h>
 #include <plinth/stack.h>
 #include <plinth/start_info.h>
+#include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/trap.h>
@@ -33,6 +35,18 @@ uint64_t boot_cost(void)
 {
     return cost_tsc;
 }
+
+/* The application. */
+static int main_thread(void *arg __unused)
+{
+    shutdown_exit(main(options()->argc, options_argv()));
+}
+
+static const struct thread_options main_options = {
+    .flags = THREAD_DETACHED,
+    .priority = THREAD_NORMAL,
+    .stack_size = 65536,
+};
 
 void kernel_main(const struct start_info *si)
 {
@@ -51,9 +65,12 @@ void kernel_main(const struct start_info *si)
     options_init(); /* the command line; may complain */
     events_init(options()->events_2l);
     timer_init();    /* no tick any more, but deadlines */
+    thread_init();   /* this becomes the idle thread */
     upcall_unmask(); /* from here on handlers run */
     cost_tsc = rdtsc() - boot_tsc;
     boot_report();
 
-    shutdown_exit(main(options()->argc, options_argv()));
+    if (thread_create("main", main_thread, NULL, &main_options, NULL) != 0)
+        panic("no memory for the main thread");
+    thread_idle();
 }

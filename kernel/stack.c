@@ -45,7 +45,6 @@ static struct stack event[MAX_VCPUS];
 
 static struct stack *known;
 
-/* Compared with RSP at every function's entry; 0 switches that off. */
 uintptr_t stack_limit;
 
 void __noreturn stack_overflow(uintptr_t rsp, uint64_t rbp);
@@ -54,6 +53,15 @@ void stack_register(struct stack *stack)
 {
     stack->next = known;
     known = stack;
+}
+
+void stack_unregister(struct stack *stack)
+{
+    struct stack **link = &known;
+
+    while (*link != stack)
+        link = &(*link)->next;
+    *link = stack->next;
 }
 
 const struct stack *stack_find(uintptr_t address)

@@ -60,7 +60,7 @@ expect 6 "a panic through QEMU's debug port" guest "plinth.exit=qemu tests=fatal
 # Ends that are no orderly ones.
 expect 6 "panic" guest "tests=fatal.panic"
 said '\] test_fatal_panic\+0x'
-said '\] kernel_main\+0x'
+said '\] thread_main\+0x'
 said '^panic: as told to'
 said '^Bail out! as told to'
 unsaid '^Test result'
@@ -78,9 +78,20 @@ expect 6 "panic while panicking" guest "tests=fatal.panic_in_panic"
 said '^panic: the first'
 said '^panic while panicking: unexpected page fault'
 expect 6 "stack overflow" guest "tests=fatal.stack_overflow"
-said '^Stack overflow: thread "boot" has [0-9]+ bytes of its stack left'
+said '^Stack overflow: thread "main" has [0-9]+ bytes of its stack left'
 said '\] recurse.*\+0x'
-said '^Bail out! stack overflow in thread "boot"'
+said '^Bail out! stack overflow in thread "main"'
+expect 6 "stack overflow of a thread" guest "tests=thread.stack_overflow_is_named"
+said '^Stack overflow: thread "test" has [0-9]+ bytes of its stack left'
+said '\] thread_main\+0x'
+expect 6 "mutex: locked twice" guest "tests=sync.lock_twice"
+said '^Bail out! mutex .*: thread "main" holds it already'
+expect 6 "mutex: unlocked by a stranger" guest "tests=sync.unlock_by_a_stranger"
+said '^Bail out! mutex .*: thread "sync" unlocks what "main" holds'
+expect 6 "mutex: unlocked by nobody" guest "tests=sync.unlock_of_nothing"
+said '^Bail out! mutex .*: thread "main" unlocks what nobody holds'
+expect 6 "sleeping with a spinlock held" guest "tests=sync.sleep_with_a_spinlock"
+said '^Bail out! assertion at kernel/sched\.c:[0-9]+: !preempt_is_off\(\)'
 expect 6 "stack overflow of code without the check" guest "tests=fatal.stack_overflow_unchecked"
 unsaid '^panic'
 

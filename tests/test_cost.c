@@ -58,7 +58,7 @@ FATAL(cost, pages)
  * Mapping, by number of pages: into a range without tables, and beside a page
  * that keeps the table alive.
  */
-#define BASE 0xffffa00000000000ul
+#define BASE 0xffffd00000000000ul
 
 static mfn_t frames[4096];
 

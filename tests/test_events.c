@@ -15,9 +15,12 @@
 #include <plinth/spinlock.h>
 #include <plinth/stack.h>
 #include <plinth/string.h>
+#include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/upcall.h>
+
+#include "wait.h"
 
 #include "abi.h"
 
@@ -103,7 +106,7 @@ TEST(events, ipi_to_ourselves)
         EXPECT_RC(event_send(port), 0);
         REQUIRE(hits == i + 2);
         if (i % 32 == 31) /* not to look like a storm */
-            sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+            thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
     }
     EXPECT_RC(event_close(port), 0);
 }
@@ -507,7 +510,7 @@ TEST(events, none_is_lost_among_masks)
         }
         REQUIRE(hits == want);
         if (i % 48 == 47 && !upcalls_masked)
-            sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+            thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
     }
     upcall_unmask();
     EXPECT_RC(event_close(port), 0);
@@ -591,7 +594,7 @@ TEST(events, storm_does_not_starve_us)
 
     /* Over, and all is as before. */
     EXPECT_RC(event_close(port), 0);
-    sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+    thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
 }
 
 /* Many at once have a common budget; others get through again afterwards. */
@@ -626,7 +629,7 @@ TEST(events, storm_from_many_ports)
     /* Each port has one more, when it is over the limit already. */
     EXPECT(total <= windows * (EVENT_BURST + PORTS + 1));
     EXPECT_RC(event_close(quiet), 0);
-    sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+    thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
 }
 
 /* What fired while throttled is not lost, nor is a new owner of the number. */
@@ -643,7 +646,7 @@ TEST(events, throttled_port_goes_on)
     EXPECT_RC(wait_for(&fresh), 0);
     EXPECT_EQ(fresh, 1);
     EXPECT_RC(event_close(again), 0);
-    sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+    thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
 }
 
 /* Unmasked behind our back: one line, and silence. */
@@ -749,7 +752,8 @@ TEST(events, many_ports)
     for (unsigned int i = 0; i < n; i++)
         EXPECT_RC(event_send(many[i].port), 0);
     upcall_unmask();
-    sleep_until(ktime_ns() + (n / EVENT_BURST + 2) * 2 * EVENT_WINDOW_NS);
+    thread_sleep_until(ktime_ns() +
+                       (n / EVENT_BURST + 2) * 2 * EVENT_WINDOW_NS);
     for (unsigned int i = 0; i < n; i++) {
         good += many[i].hits == 1;
         EXPECT_RC(event_close(many[i].port), 0);
@@ -830,7 +834,7 @@ FATAL(cost, events)
     (void)event_unmask(b);
 
     for (unsigned int i = 0; i < N; i += BURST) {
-        sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+        thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
         start = rdtsc();
         for (unsigned int n = 0; n < BURST; n++)
             (void)event_send(port);

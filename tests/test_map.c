@@ -13,7 +13,7 @@
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
-#define BASE  0xffffa00000000000ul
+#define BASE  0xffffd00000000000ul
 #define SPAN  (512 * PAGE_SIZE)
 #define ORDER 6
 #define PAGES (1u << ORDER)

@@ -11,9 +11,12 @@
 #include <plinth/shared_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/upcall.h>
+
+#include "wait.h"
 
 static uint64_t armed(void)
 {
@@ -231,7 +234,7 @@ TEST(timer, fires_once_and_not_early)
         REQUIRE(p.fired == 1);
         REQUIRE(p.early == 0);
     }
-    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
     EXPECT_EQ(p.fired, 1);
 }
 
@@ -264,7 +267,7 @@ TEST(timer, in_order)
         setup(&p[i]);
     for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
         arm(&p[i], start + ms[i] * NSEC_PER_MSEC);
-    sleep_until(start + 8 * NSEC_PER_MSEC);
+    thread_sleep_until(start + 8 * NSEC_PER_MSEC);
     for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
         EXPECT_EQ(p[i].fired, 1);
         EXPECT_EQ(p[i].early, 0);
@@ -282,7 +285,7 @@ TEST(timer, cancelled_does_not_fire)
     EXPECT(timer_armed(&p.timer));
     EXPECT(timer_cancel(&p.timer));
     EXPECT(!timer_cancel(&p.timer));
-    sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
     EXPECT_EQ(p.fired, 0);
 
     /* Cancelled when it is due, and upcalls wait. */
@@ -291,7 +294,7 @@ TEST(timer, cancelled_does_not_fire)
     delay_ns(NSEC_PER_MSEC);
     EXPECT(timer_cancel(&p.timer));
     upcall_unmask();
-    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
     EXPECT_EQ(p.fired, 0);
 }
 
@@ -302,11 +305,11 @@ TEST(timer, armed_again_has_one_deadline)
     setup(&p);
     arm(&p, ktime_ns() + NSEC_PER_MSEC);
     arm(&p, ktime_ns() + 6 * NSEC_PER_MSEC);
-    sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
     EXPECT_EQ(p.fired, 0);
     arm(&p, ktime_ns());
     EXPECT_EQ(wait_for(&p), 0);
-    sleep_until(ktime_ns() + 8 * NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + 8 * NSEC_PER_MSEC);
     EXPECT_EQ(p.fired, 1);
     EXPECT_EQ(p.early, 0);
 }
@@ -448,7 +451,7 @@ TEST(timer, thousands)
         }
         upcall_restore(masked);
     }
-    sleep_until(ktime_ns() + 40 * NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + 40 * NSEC_PER_MSEC);
 
     for (unsigned int i = 0; i < MANY; i++) {
         const struct model *m = &models[i];
@@ -484,7 +487,7 @@ TEST(timer, thousands_at_once_in_order)
     }
     delay_ns(NSEC_PER_MSEC);
     upcall_unmask();
-    sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
     for (unsigned int i = 0; i < MANY; i++)
         fired += models[i].fired == 1;
     EXPECT_EQ(fired, MANY);
@@ -525,7 +528,7 @@ TEST(idle, nothing_wakes_an_idle_guest)
     deadline = ktime_ns() + seconds * NSEC_PER_SEC;
     slept = idle_count();
     upcalls = event_stats().upcalls;
-    sleep_until(deadline);
+    thread_sleep_until(deadline);
     slept = idle_count() - slept;
     upcalls = event_stats().upcalls - upcalls;
     EXPECT(ktime_ns() >= deadline);
@@ -547,6 +550,6 @@ TEST(idle, cancelled_timer_does_not_wake)
     arm(&p, ktime_ns() + 50 * NSEC_PER_MSEC);
     EXPECT(timer_cancel(&p.timer));
     upcalls = event_stats().upcalls;
-    sleep_until(deadline);
+    thread_sleep_until(deadline);
     EXPECT(event_stats().upcalls - upcalls <= 1);
 }

@@ -599,6 +599,6 @@ TEST(stack, this_one_is_known)
     const struct stack *s = stack_find((uintptr_t)__builtin_frame_address(0));
 
     REQUIRE(s != NULL);
-    EXPECT_STR(s->name, "boot");
+    EXPECT_STR(s->name, "main");
     EXPECT(stack_find((uintptr_t)gdt) == NULL);
 }

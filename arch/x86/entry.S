@@ -168,6 +168,13 @@ FUNCTION(trap_entry_upcall)
     mov     -8(%rbp), %rax
     mov     %rax, stack_limit(%rip)
     mov     %rbx, %rsp
+
+    /* Off the event stack: another thread may run now, and this one go on later. */
+    push    REGS_RIP(%rbx)
+    push    REGS_RBP(%rbx)
+    mov     %rsp, %rbp
+    call    sched_upcall_end
+    mov     %rbx, %rsp
     jmp     trap_return
 END_FUNCTION(trap_entry_upcall)
 

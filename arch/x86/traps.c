@@ -154,6 +154,16 @@ void trap_failsafe(const struct failsafe_frame *frame)
     failsafe.gs = frame->gs;
 }
 
+struct trap_catch *trap_catch_save(void)
+{
+    return innermost;
+}
+
+void trap_catch_load(struct trap_catch *c)
+{
+    innermost = c;
+}
+
 int trap_catch_arm(struct trap_catch *c)
 {
     c->outer = innermost;

@@ -28,16 +28,5 @@
  */
 void idle_until_event(void);
 
-/*
- * Sleep until @done(@arg) is true, which a handler makes it: 0.  Or until
- * @deadline has come, if not KTIME_NEVER: -ETIMEDOUT.  @done runs with upcalls
- * masked.
- */
-int __must_check wait_until(bool (*done)(void *arg), void *arg,
-                            uint64_t deadline);
-
-/* Sleep until @deadline has come. */
-void sleep_until(uint64_t deadline);
-
 /* How often this vCPU has slept, since boot. */
 uint64_t idle_count(void);

@@ -30,6 +30,12 @@ struct stack {
 /* Make @stack known, to backtraces and to the overflow report. */
 void stack_register(struct stack *stack);
 
+/* Undo that.  Both under one lock, which is the caller's. */
+void stack_unregister(struct stack *stack);
+
+/* Compared with RSP at every function's entry; 0 switches that off. */
+extern uintptr_t stack_limit;
+
 /* The stack that holds @address, or NULL. */
 const struct stack *stack_find(uintptr_t address);
 

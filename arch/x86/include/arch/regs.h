@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#define REGS_RBP    0x20
 #define REGS_RAX    0x50
 #define REGS_VECTOR 0x78
 #define REGS_ERROR  0x80
@@ -34,6 +35,7 @@ struct regs {
     uint64_t ss;
 };
 
+_Static_assert(offsetof(struct regs, rbp) == REGS_RBP, "regs");
 _Static_assert(offsetof(struct regs, rax) == REGS_RAX, "regs");
 _Static_assert(offsetof(struct regs, vector) == REGS_VECTOR, "regs");
 _Static_assert(offsetof(struct regs, error) == REGS_ERROR, "regs");

@@ -32,10 +32,10 @@ static inline unsigned int vcpu_id(void)
 }
 
 struct vcpu {
-    uintptr_t event_stack;    /* where event handlers run: its upper end */
-    uintptr_t event_limit;    /* and the value of stack_limit there */
-    unsigned int preempt_off; /* reasons not to take the CPU from its thread */
-    bool in_event;            /* an event handler runs, or the code around it */
+    uintptr_t event_stack; /* where event handlers run: its upper end */
+    uintptr_t event_limit; /* and the value of stack_limit there */
+    uint32_t preempt;      /* as below */
+    bool in_event;         /* an event handler runs, or the code around it */
 };
 _Static_assert(offsetof(struct vcpu, event_stack) == VCPU_EVENT_STACK, "vcpu");
 _Static_assert(offsetof(struct vcpu, event_limit) == VCPU_EVENT_LIMIT, "vcpu");
@@ -48,19 +48,67 @@ static inline struct vcpu *this_vcpu(void)
 }
 
 /*
+ * `preempt` counts the reasons not to take the CPU from its thread.  The top bit
+ * is one more, which goes when there is a request; so it is 0 just when the
+ * thread is to be changed, and that costs preempt_enable() one conditional jump.
+ * Each change is one instruction, since upcalls come between any two.
+ */
+#define PREEMPT_NOT_WANTED 0x80000000u
+
+/* The scheduler's (kernel/sched.c). */
+void preempt_now(void);
+
+/*
  * Between these two the thread stays on this vCPU and no other one runs here, so
  * it may use what belongs to the vCPU.  They nest.  Event handlers still come.
  */
 static inline void preempt_disable(void)
 {
-    this_vcpu()->preempt_off++;
-    barrier();
+    asm volatile("incl %0" : "+m"(this_vcpu()->preempt) : : "memory", "cc");
 }
 
 static inline void preempt_enable(void)
 {
-    barrier();
-    this_vcpu()->preempt_off--;
+    bool zero;
+
+    asm volatile("decl %0"
+                 : "+m"(this_vcpu()->preempt), "=@ccz"(zero)
+                 :
+                 : "memory");
+    if (unlikely(zero))
+        preempt_now();
+}
+
+/* The same by the scheduler itself, which looks for requests on its own. */
+static inline void preempt_enable_quietly(void)
+{
+    asm volatile("decl %0" : "+m"(this_vcpu()->preempt) : : "memory", "cc");
+}
+
+/*
+ * A thread with a better right to the vCPU is ready; and: it has got it.  On the
+ * vCPU itself, with upcalls masked.
+ */
+static inline void preempt_request(void)
+{
+    this_vcpu()->preempt &= ~PREEMPT_NOT_WANTED;
+}
+
+static inline void preempt_request_done(void)
+{
+    this_vcpu()->preempt |= PREEMPT_NOT_WANTED;
+}
+
+/* Is there such a request, and no reason against it? */
+static inline bool preempt_wanted(void)
+{
+    return this_vcpu()->preempt == 0;
+}
+
+/* Are there reasons against it? */
+static inline bool preempt_is_off(void)
+{
+    return (this_vcpu()->preempt & ~PREEMPT_NOT_WANTED) != 0;
 }
 
 #endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched: which thread runs.  What thread.c and sync.c need of each other.
+ *
+ *   context  as stated; "masked" means that upcalls are
+ */
+#pragma once
+
+#include <plinth/page.h>
+#include <plinth/sync.h>
+#include <plinth/thread.h>
+#include <plinth/timer.h>
+#include <plinth/trap.h>
+
+enum thread_state {
+    THREAD_RUNNING,
+    THREAD_READY,
+    THREAD_BLOCKED,
+    THREAD_EXITED
+};
+
+struct thread {
+    uintptr_t rsp;         /* while another one runs; switch.S knows.. */
+    uintptr_t stack_limit; /* ..these two */
+
+    struct thread *next, *prev; /* in a run queue or a wait queue */
+    struct wait_queue *queue;   /* that it waits in */
+    enum thread_state state;
+    unsigned int priority, flags, vcpu;
+    struct timer timer; /* of a wait's deadline */
+
+    void *fpu; /* registers, while another one runs; NULL: it has none */
+    uint64_t fs_base;
+    struct trap_catch *catch;
+
+    thread_fn_t *fn;
+    void *arg;
+    int result;
+    bool joined; /* or detached, or somebody is about to */
+    bool over;   /* and off its stack */
+    struct completion exited;
+
+    struct stack stack;
+    struct page_list pages; /* of the stack */
+    void *tls;
+    struct thread *all_next; /* of all threads */
+    char name[24];
+};
+
+void thread_list_push(struct thread_list *list, struct thread *thread);
+struct thread *thread_list_pop(struct thread_list *list);
+void thread_list_remove(struct thread_list *list, struct thread *thread);
+
+/*
+ * The running thread waits: it lets go of @held, if not NULL, and the next one
+ * runs.  Comes back when the thread was woken.  Masked.
+ */
+void sched_park(struct spinlock *held);
+
+/* @thread is ready, if it was parked.  Any context. */
+void sched_wake(struct thread *thread);
+
+/* The running thread has ended.  Masked. */
+void __noreturn sched_exit(void);
+
+/* What runs now is @thread, the idle one of this vCPU. */
+void sched_init(struct thread *idle);
+
+/* A new thread, whose stack is prepared. */
+void sched_start(struct thread *thread);
+
+/* The first thing that a thread does. */
+void sched_begin(struct thread *previous);
+
+struct thread_stats sched_stats(void);
+
+/* A thread that has ended is off its stack.  Masked. */
+void thread_gone(struct thread *thread);
+
+/* Free detached threads that have ended.  Threads, also the idle one. */
+void thread_reap(void);
+
+/* Lay out the stack of a new thread so that switching to it calls thread_main. */
+void switch_prepare(struct thread *thread);
+
+/* Where @thread is, which does not run. */
+void switch_backtrace(const struct thread *thread);
+
+/* Returns, to whom @next was when it last called this, whom it was. */
+struct thread *switch_context(struct thread *previous, struct thread *next);
+
+/* Called by switch.S; never returns. */
+void __noreturn thread_main(struct thread *previous);

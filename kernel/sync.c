@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include <arch/vcpu.h>
+#include <plinth/bug.h>
+#include <plinth/config.h>
+#include <plinth/errno.h>
+#include <plinth/upcall.h>
+
+#include "sched.h"
+
+/*
+ * Wait queues.  A thread that is woken by the queue has been taken out of it
+ * under its lock; one that finds itself still in there was woken by its timer.
+ */
+int wait_queue_sleep(struct wait_queue *queue, uint64_t deadline)
+{
+    struct thread *me = thread_current();
+    int rc = 0;
+
+    me->queue = queue;
+    thread_list_push(&queue->waiters, me);
+    while (me->queue != NULL) {
+        if (ktime_ns() >= deadline) {
+            thread_list_remove(&queue->waiters, me);
+            me->queue = NULL;
+            rc = -ETIMEDOUT;
+            break;
+        }
+        if (deadline != KTIME_NEVER)
+            timer_arm(&me->timer, deadline);
+        sched_park(&queue->lock);
+        spin_acquire(&queue->lock);
+    }
+    if (deadline != KTIME_NEVER)
+        (void)timer_cancel(&me->timer);
+    return rc;
+}
+
+struct thread *wait_queue_wake(struct wait_queue *queue)
+{
+    struct thread *thread = thread_list_pop(&queue->waiters);
+
+    if (thread != NULL) {
+        thread->queue = NULL;
+        sched_wake(thread);
+    }
+    return thread;
+}
+
+/*
+ * Mutexes.  The next owner is named by the former one, so nobody overtakes.
+ */
+bool mutex_is_mine(const struct mutex *mutex)
+{
+    return mutex->owner == thread_current();
+}
+
+int mutex_lock_until(struct mutex *mutex, uint64_t deadline)
+{
+    struct thread *me = thread_current();
+    bool masked;
+    int rc = 0;
+
+    if (CONFIG_DEBUG && unlikely(mutex->owner == me))
+        panic("mutex %p: thread \"%s\" holds it already", mutex, me->name);
+    masked = spin_lock_events(&mutex->queue.lock);
+    if (mutex->owner == NULL)
+        mutex->owner = me;
+    else
+        rc = wait_queue_sleep(&mutex->queue, deadline);
+    spin_unlock_events(&mutex->queue.lock, masked);
+    return rc;
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+    BUG_ON(mutex_lock_until(mutex, KTIME_NEVER) != 0);
+}
+
+int mutex_trylock(struct mutex *mutex)
+{
+    const bool masked = spin_lock_events(&mutex->queue.lock);
+    const int rc = mutex->owner == NULL ? 0 : -EBUSY;
+
+    if (rc == 0)
+        mutex->owner = thread_current();
+    spin_unlock_events(&mutex->queue.lock, masked);
+    return rc;
+}
+
+/* Masked. */
+static void release(struct mutex *mutex)
+{
+    spin_acquire(&mutex->queue.lock);
+    mutex->owner = wait_queue_wake(&mutex->queue);
+    spin_release(&mutex->queue.lock);
+}
+
+static void check_owner(const struct mutex *mutex)
+{
+    const struct thread *owner = mutex->owner;
+
+    if (CONFIG_DEBUG && unlikely(owner != thread_current()))
+        panic("mutex %p: thread \"%s\" unlocks what %s%s%s holds", mutex,
+              thread_current()->name, owner ? "\"" : "nobody",
+              owner ? owner->name : "", owner ? "\"" : "");
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+    bool masked;
+
+    check_owner(mutex);
+    masked = upcall_mask();
+    release(mutex);
+    upcall_restore(masked);
+}
+
+/*
+ * Semaphores.
+ */
+void semaphore_init(struct semaphore *semaphore, uint64_t permits)
+{
+    *semaphore = (struct semaphore){ .permits = permits };
+}
+
+int semaphore_down(struct semaphore *semaphore, uint64_t deadline)
+{
+    const bool masked = spin_lock_events(&semaphore->queue.lock);
+    int rc = 0;
+
+    if (semaphore->permits > 0)
+        semaphore->permits--;
+    else
+        rc = wait_queue_sleep(&semaphore->queue, deadline);
+    spin_unlock_events(&semaphore->queue.lock, masked);
+    return rc;
+}
+
+int semaphore_trydown(struct semaphore *semaphore)
+{
+    const bool masked = spin_lock_events(&semaphore->queue.lock);
+    const int rc = semaphore->permits > 0 ? 0 : -EBUSY;
+
+    if (rc == 0)
+        semaphore->permits--;
+    spin_unlock_events(&semaphore->queue.lock, masked);
+    return rc;
+}
+
+void semaphore_up(struct semaphore *semaphore)
+{
+    const bool masked = spin_lock_events(&semaphore->queue.lock);
+
+    if (wait_queue_wake(&semaphore->queue) == NULL)
+        semaphore->permits++;
+    spin_unlock_events(&semaphore->queue.lock, masked);
+}
+
+/*
+ * Conditions.
+ */
+int condition_wait(struct condition *condition, struct mutex *mutex,
+                   uint64_t deadline)
+{
+    bool masked;
+    int rc;
+
+    check_owner(mutex);
+    masked = spin_lock_events(&condition->queue.lock);
+    release(mutex);
+    rc = wait_queue_sleep(&condition->queue, deadline);
+    spin_unlock_events(&condition->queue.lock, masked);
+    mutex_lock(mutex);
+    return rc;
+}
+
+void condition_signal(struct condition *condition)
+{
+    const bool masked = spin_lock_events(&condition->queue.lock);
+
+    (void)wait_queue_wake(&condition->queue);
+    spin_unlock_events(&condition->queue.lock, masked);
+}
+
+void condition_broadcast(struct condition *condition)
+{
+    const bool masked = spin_lock_events(&condition->queue.lock);
+
+    while (wait_queue_wake(&condition->queue) != NULL)
+        ;
+    spin_unlock_events(&condition->queue.lock, masked);
+}
+
+/*
+ * Completions.
+ */
+int completion_wait(struct completion *completion, uint64_t deadline)
+{
+    const bool masked = spin_lock_events(&completion->queue.lock);
+    int rc = 0;
+
+    if (!completion->done)
+        rc = wait_queue_sleep(&completion->queue, deadline);
+    spin_unlock_events(&completion->queue.lock, masked);
+    return rc;
+}
+
+void complete(struct completion *completion)
+{
+    const bool masked = spin_lock_events(&completion->queue.lock);
+
+    completion->done = true;
+    while (wait_queue_wake(&completion->queue) != NULL)
+        ;
+    spin_unlock_events(&completion->queue.lock, masked);
+}
+
+void completion_reset(struct completion *completion)
+{
+    *completion = (struct completion){ 0 };
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include <arch/fpu.h>
+#include <arch/vcpu.h>
+#include <plinth/backtrace.h>
+#include <plinth/bug.h>
+#include <plinth/config.h>
+#include <plinth/errno.h>
+#include <plinth/heap.h>
+#include <plinth/kaddr.h>
+#include <plinth/p2m.h>
+#include <plinth/page.h>
+#include <plinth/printk.h>
+#include <plinth/string.h>
+#include <plinth/upcall.h>
+#include <plinth/vmap.h>
+
+#include "sched.h"
+
+#define STACK_MAX (64 * PAGE_SIZE)
+
+/* All threads, newest first; and those that are to be freed. */
+static struct spinlock list_lock;
+static struct thread *all, *dead;
+static uint64_t nr_threads;
+
+static struct thread idle[MAX_VCPUS];
+
+/*
+ * `__thread` variables (linker.ld): the block ends where FS points, at a word
+ * that holds its own address (System V ABI, x86-64: TLS variant II).
+ */
+extern const uint8_t _tls_image[], _tls_image_end[];
+extern const uint8_t _tls_size[], _tls_align[]; /* numbers, not addresses */
+
+static int make_tls(struct thread *t)
+{
+    const size_t align = MAX((size_t)(uintptr_t)_tls_align, 16ul);
+    const size_t size = ALIGN_UP((size_t)(uintptr_t)_tls_size, align);
+    const size_t given = _tls_image_end - _tls_image;
+    uint8_t *block;
+
+    if (size == 0)
+        return 0;
+    block = aligned_alloc(align, size + sizeof(uint64_t));
+    if (block == NULL)
+        return -ENOMEM;
+    memset(block, 0, size);
+    memcpy(block, _tls_image, given);
+    t->tls = block;
+    t->fs_base = (uintptr_t)block + size;
+    *(uint64_t *)t->fs_base = t->fs_base;
+    return 0;
+}
+
+/*
+ * Stacks: pages side by side, with one below and one above that are not there.
+ */
+static void free_stack(struct thread *t)
+{
+    void *page;
+
+    if (t->stack.start != 0)
+        vunmap((void *)t->stack.start,
+               (t->stack.end - t->stack.start) / PAGE_SIZE);
+    while ((page = page_list_pop(&t->pages)) != NULL)
+        page_free(page, 0);
+}
+
+static int make_stack(struct thread *t, size_t size)
+{
+    mfn_t frames[STACK_MAX / PAGE_SIZE];
+    const unsigned int nr = size / PAGE_SIZE;
+    void *p;
+    int rc;
+
+    for (unsigned int i = 0; i < nr; i++) {
+        void *page = page_alloc(0);
+
+        if (page == NULL)
+            return -ENOMEM;
+        page_list_push(&t->pages, page);
+        frames[i] = p2m_lookup(kaddr_pfn(page));
+    }
+    rc = vmap(frames, nr, MAP_RW, &p);
+    if (rc != 0)
+        return rc;
+    t->stack.name = t->name;
+    t->stack.start = (uintptr_t)p;
+    t->stack.end = (uintptr_t)p + size;
+    if (CONFIG_STACK_CHECK)
+        t->stack_limit = t->stack.start + STACK_RESERVE;
+    return 0;
+}
+
+static void alarm(struct timer *timer, void *arg);
+
+/*
+ * Life.
+ */
+static void free_thread(struct thread *t)
+{
+    free_stack(t);
+    fpu_free(t->fpu);
+    free(t->tls);
+    free(t);
+}
+
+static int make_parts(struct thread *t, const struct thread_options *o)
+{
+    size_t size = o->stack_size ? o->stack_size : THREAD_STACK_SIZE;
+    int rc;
+
+    size = ALIGN_UP(size, PAGE_SIZE);
+    if (size < 2 * PAGE_SIZE || size > STACK_MAX)
+        return -EINVAL;
+    rc = make_stack(t, size);
+    if (rc == 0)
+        rc = make_tls(t);
+    if (rc == 0 && !(o->flags & THREAD_NO_FPU)) {
+        t->fpu = fpu_alloc();
+        rc = t->fpu != NULL ? 0 : -ENOMEM;
+    }
+    return rc;
+}
+
+int thread_create(const char *name, thread_fn_t *fn, void *arg,
+                  const struct thread_options *options, struct thread **thread)
+{
+    const struct thread_options normal = { .priority = THREAD_NORMAL };
+    const struct thread_options *o = options ? options : &normal;
+    struct thread *t;
+    int rc;
+
+    if (o->priority >= THREAD_PRIORITIES ||
+        o->flags & ~(THREAD_PREEMPTIVE | THREAD_DETACHED | THREAD_NO_FPU) ||
+        (thread == NULL && !(o->flags & THREAD_DETACHED)))
+        return -EINVAL;
+    thread_reap();
+    t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return -ENOMEM;
+    strlcpy(t->name, name, sizeof(t->name));
+    t->fn = fn;
+    t->arg = arg;
+    t->flags = o->flags;
+    t->priority = o->priority;
+    t->joined = o->flags & THREAD_DETACHED;
+    timer_setup(&t->timer, alarm, t);
+    rc = make_parts(t, o);
+    if (rc != 0) {
+        free_thread(t);
+        return rc;
+    }
+    switch_prepare(t);
+
+    spin_lock(&list_lock);
+    stack_register(&t->stack);
+    t->all_next = all;
+    all = t;
+    nr_threads++;
+    spin_unlock(&list_lock);
+    if (thread != NULL)
+        *thread = t;
+    sched_start(t);
+    return 0;
+}
+
+void thread_main(struct thread *previous)
+{
+    struct thread *me = thread_current();
+
+    sched_begin(previous);
+    thread_exit(me->fn(me->arg));
+}
+
+void thread_exit(int result)
+{
+    struct thread *me = thread_current();
+
+    me->result = result;
+    (void)upcall_mask();
+    sched_exit();
+}
+
+/*
+ * Ending.  What becomes of a thread is settled under the lock: who ends, joins
+ * or detaches it finds what the others have said before.
+ */
+static void forget(struct thread *t)
+{
+    struct thread **link = &all;
+
+    spin_lock(&list_lock);
+    stack_unregister(&t->stack);
+    while (*link != t)
+        link = &(*link)->all_next;
+    *link = t->all_next;
+    nr_threads--;
+    spin_unlock(&list_lock);
+    free_thread(t);
+}
+
+/* In the next thread, masked; so it can only be put where it is freed later. */
+void thread_gone(struct thread *t)
+{
+    bool detached;
+
+    spin_acquire(&list_lock);
+    t->over = true;
+    detached = t->flags & THREAD_DETACHED;
+    if (detached) {
+        t->next = dead;
+        dead = t;
+    }
+    spin_release(&list_lock);
+    if (!detached)
+        complete(&t->exited);
+}
+
+void thread_reap(void)
+{
+    struct thread *t, *next;
+
+    spin_lock(&list_lock);
+    t = dead;
+    dead = NULL;
+    spin_unlock(&list_lock);
+    for (; t != NULL; t = next) {
+        next = t->next;
+        forget(t);
+    }
+}
+
+int thread_join(struct thread *t, uint64_t deadline, int *result)
+{
+    int rc = 0;
+
+    if (t == thread_current())
+        return -EDEADLK;
+    spin_lock(&list_lock);
+    if (t->joined)
+        rc = -EINVAL;
+    t->joined = true;
+    spin_unlock(&list_lock);
+    if (rc != 0)
+        return rc;
+
+    rc = completion_wait(&t->exited, deadline);
+    if (rc != 0) {
+        t->joined = false;
+        return rc;
+    }
+    if (result != NULL)
+        *result = t->result;
+    forget(t);
+    return 0;
+}
+
+int thread_detach(struct thread *t)
+{
+    bool over;
+
+    spin_lock(&list_lock);
+    if (t->joined) {
+        spin_unlock(&list_lock);
+        return -EINVAL;
+    }
+    t->joined = true;
+    t->flags |= THREAD_DETACHED;
+    over = t->over;
+    spin_unlock(&list_lock);
+    if (over)
+        forget(t);
+    return 0;
+}
+
+/*
+ * Sleeping.
+ */
+static void alarm(struct timer *timer __unused, void *arg)
+{
+    sched_wake(arg);
+}
+
+void thread_sleep_until(uint64_t deadline)
+{
+    struct thread *me = thread_current();
+    const bool masked = upcall_mask();
+
+    while (ktime_ns() < deadline) {
+        if (deadline != KTIME_NEVER)
+            timer_arm(&me->timer, deadline);
+        sched_park(NULL);
+    }
+    upcall_restore(masked);
+}
+
+void thread_sleep(uint64_t ns)
+{
+    const uint64_t now = ktime_ns();
+
+    thread_sleep_until(ns < KTIME_NEVER - now ? now + ns : KTIME_NEVER);
+}
+
+/*
+ * About threads.
+ */
+const char *thread_name(const struct thread *thread)
+{
+    return thread->name;
+}
+
+unsigned int thread_priority(const struct thread *thread)
+{
+    return thread->priority;
+}
+
+static void report_one(const struct thread *t)
+{
+    static const char *const states[] = {
+        [THREAD_RUNNING] = "running",
+        [THREAD_READY] = "ready",
+        [THREAD_BLOCKED] = "waiting",
+        [THREAD_EXITED] = "ended",
+    };
+
+    say("thread \"%s\": %s, priority %u%s\n", t->name, states[t->state],
+        t->priority, t->flags & THREAD_PREEMPTIVE ? ", preemptive" : "");
+    if (t->state == THREAD_READY || t->state == THREAD_BLOCKED)
+        switch_backtrace(t);
+}
+
+void thread_report(void)
+{
+    spin_lock(&list_lock);
+    for (const struct thread *t = all; t != NULL; t = t->all_next)
+        report_one(t);
+    for (unsigned int i = 0; i < MAX_VCPUS; i++)
+        report_one(&idle[i]);
+    spin_unlock(&list_lock);
+}
+
+struct thread_stats thread_stats(void)
+{
+    struct thread_stats stats = sched_stats();
+
+    stats.threads = nr_threads;
+    return stats;
+}
+
+void thread_init(void)
+{
+    struct thread *me = &idle[vcpu_id()];
+
+    fpu_init();
+    strlcpy(me->name, "idle", sizeof(me->name));
+    me->stack_limit = stack_limit;
+    timer_setup(&me->timer, alarm, me);
+    sched_init(me);
+}
