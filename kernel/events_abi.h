@@ -32,7 +32,10 @@ struct event_abi {
 
 extern const struct event_abi event_abi_2l, event_abi_fifo;
 
-/* 0 if Xen has FIFO channels, and from now on uses them. */
+/*
+ * 0 if Xen has FIFO channels, and from now on uses them.  Panics when it has
+ * switched but not taken the array: there is no way back.
+ */
 int __must_check event_fifo_init(void);
 
 /* Pages that the FIFO has taken. */

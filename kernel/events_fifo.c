@@ -15,6 +15,7 @@
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/addr.h>
+#include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
@@ -198,11 +199,14 @@ int event_fifo_init(void)
         .offset = vaddr_page_offset(ptr_to_vaddr(block)),
         .vcpu = vcpu,
     };
-    const int rc = hypercall_event_channel_op(EVTCHNOP_init_control, &arg);
+    int rc = hypercall_event_channel_op(EVTCHNOP_init_control, &arg);
 
     if (rc != 0)
         return rc;
-    return nr_pages == 0 ? add_page(first_page) : 0;
+    if (nr_pages == 0 && (rc = add_page(first_page)) != 0)
+        panic("events: Xen takes the FIFO's control block but no array: %s",
+              errno_name(rc));
+    return 0;
 }
 
 unsigned int event_fifo_pages(void)
