@@ -796,7 +796,7 @@ static void fault(evtchn_port_t port __unused, void *arg __unused)
 /* The call trace goes on in what was interrupted. */
 FATAL(events, handler_faults)
 {
-    (void)event_send(open_ipi(fault, NULL));
+    EXPECT_RC(event_send(open_ipi(fault, NULL)), 0);
 }
 
 /* One level: its frame is small, and the stack is known. */
