@@ -60,7 +60,7 @@ FATAL(cost, pages)
  */
 #define BASE 0xffffa00000000000ul
 
-static mfn_t frames[4096];
+static mfn_t frames[4096] __noinit;
 
 static void map_and_unmap(uint64_t nr, const char *where)
 {
