@@ -288,10 +288,10 @@ static void make_room(struct queue *q, unsigned int nr, unsigned int max)
 static void add_to_run(struct queue *q, enum kind kind, domid_t owner,
                        unsigned int index)
 {
-    struct run *last = &q->runs[q->nr_runs - 1];
+    struct run *last = q->nr_runs > 0 ? &q->runs[q->nr_runs - 1] : NULL;
 
     /* Each update_va_mapping is a call of its own. */
-    if (q->nr_runs > 0 && kind != KIND_VA && last->kind == kind &&
+    if (last != NULL && kind != KIND_VA && last->kind == kind &&
         last->owner == owner)
         last->nr++;
     else
