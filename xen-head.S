@@ -71,7 +71,7 @@ FUNCTION(_start)
     shl     $32, %rdx
     lea     (%rax, %rdx), %r12
 
-    lea     _bss(%rip), %rdi
+    lea     _bss_cleared(%rip), %rdi
     lea     _ebss(%rip), %rcx
     sub     %rdi, %rcx
     shr     $3, %rcx

@@ -70,42 +70,10 @@ static bool is_made_since(uintptr_t va)
                              (va >= PAGES_BASE && va < PAGES_END));
 }
 
-static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
-                      uint64_t rights);
-
-/*
- * At boot only the first and the last page of the P2M in each of its L1 tables
- * is looked at, since there are 512 for each GiB of memory.
- */
-static int visit_p2m_ends(struct explorer *e, mfn_t mfn, vaddr_t va)
+static int check_table(struct explorer *e, unsigned int level, mfn_t mfn,
+                       uintptr_t va)
 {
-    const volatile uint64_t *table = walk_table_ptr(mfn, 1);
-    const uintptr_t end = e->p2m_va_end - 1;
-    const unsigned int last =
-        MIN((end - vaddr_x(va)) >> PAGE_SHIFT, PT_ENTRIES - 1ul);
-    int rc = 0;
-
-    if (table == NULL)
-        return -EFAULT;
-    for (unsigned int i = 0; i <= last && rc == 0; i += MAX(last, 1u)) {
-        const pte_t pte = { table[i] };
-        const vaddr_t at = vaddr_add(va, i * PAGE_SIZE);
-
-        if (!pte_present(pte))
-            return CONTRADICTION(e, "P2M page at %#lx is not mapped",
-                                 vaddr_x(at));
-        rc = visit_leaf(e, 1, pte, at, 0);
-    }
-    return rc == 0 ? WALK_SKIP : rc;
-}
-
-static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
-{
-    struct explorer *e = ctx;
     const pfn_t pfn = m2p_lookup(mfn);
-
-    if (is_made_since(vaddr_x(va)))
-        return 0;
 
     if (pfn_x(pfn) >= e->pt_start && pfn_x(pfn) < e->pt_end) {
         e->map->tables++;
@@ -113,36 +81,42 @@ static int visit_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
     }
     if (pfn_x(pfn) >= e->p2m_start && pfn_x(pfn) < e->p2m_end) {
         e->map->tables_outside++;
-        if (level == 1 && !kaddr_ready())
-            return visit_p2m_ends(e, mfn, va);
         return 0;
     }
     return CONTRADICTION(e,
                          "L%u table for %#lx, mfn %#lx, pfn %#lx, is not among "
                          "the tables start_info names",
-                         level, vaddr_x(va), mfn_x(mfn), pfn_x(pfn));
+                         level, va, mfn_x(mfn), pfn_x(pfn));
 }
 
-static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
-                      uint64_t rights __unused)
+static bool is_in_p2m(const struct explorer *e, uintptr_t va)
 {
-    struct explorer *e = ctx;
-    struct boot_map *map = e->map;
-    const uintptr_t va = vaddr_x(at);
+    return p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end;
+}
+
+static int check_p2m_leaf(const struct explorer *e, unsigned int level,
+                          pte_t pte, uintptr_t va)
+{
     const mfn_t mfn = pte_mfn(pte);
     const pfn_t pfn = m2p_lookup(mfn);
 
-    if (is_made_since(va))
-        return 0;
-    map->leaves++;
+    if (pfn_x(pfn) < e->p2m_start || pfn_x(pfn) + pt_pages(level) > e->p2m_end)
+        return CONTRADICTION(e, "P2M page at %#lx, mfn %#lx, has pfn %#lx", va,
+                             mfn_x(mfn), pfn_x(pfn));
+    return 0;
+}
 
-    if (p2m_is_outside(e) && va >= e->si->mfn_list && va < e->p2m_va_end) {
+static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
+                      uintptr_t va)
+{
+    struct boot_map *map = e->map;
+    const mfn_t mfn = pte_mfn(pte);
+    const pfn_t pfn = m2p_lookup(mfn);
+
+    map->leaves++;
+    if (is_in_p2m(e, va)) {
         map->large_leaves += level > 1;
-        if (pfn_x(pfn) < e->p2m_start ||
-            pfn_x(pfn) + pt_pages(level) > e->p2m_end)
-            return CONTRADICTION(e, "P2M page at %#lx, mfn %#lx, has pfn %#lx",
-                                 va, mfn_x(mfn), pfn_x(pfn));
-        return 0;
+        return check_p2m_leaf(e, level, pte, va);
     }
 
     /* On a walk after boot: the one page we have unmapped ourselves. */
@@ -164,6 +138,132 @@ static int visit_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
                              va, mfn_x(mfn), pfn_x(pfn), map->nr_linear);
     map->nr_linear++;
     return 0;
+}
+
+/* Eight at once, as most entries of most tables are not present. */
+static inline bool are_empty(const uint64_t t[8])
+{
+    const uint64_t any = t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7];
+
+    return !(any & PTE_P);
+}
+
+/* The first present entry from @i on, or PT_ENTRIES. */
+static unsigned int next_present(const volatile uint64_t *table, unsigned int i)
+{
+    const uint64_t *t = (const uint64_t *)(uintptr_t)table;
+
+    while (i < PT_ENTRIES && !(t[i] & PTE_P))
+        i += i % 8 == 0 && are_empty(&t[i]) ? 8 : 1;
+    return i;
+}
+
+/*
+ * How many of the @n entries at @table are present and map what the region
+ * goes on with: both tables agree that it is the next pfn.  Nearly all there
+ * are; check_leaf() says what is wrong with the one where this stops.
+ */
+static unsigned int expected_leaves(const volatile uint64_t *table,
+                                    unsigned int n, uint64_t pfn)
+{
+    const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
+    unsigned int i;
+
+    n = MIN((uint64_t)n, p2m_size() - pfn);
+    for (i = 0; i < n; i++) {
+        const uint64_t pte = table[i], mfn = (pte & PTE_ADDR) >> PAGE_SHIFT;
+        uint64_t back;
+
+        if (!(pte & PTE_P) || p2m[pfn + i] != mfn ||
+            probe_read(&m2p[mfn], &back) != 0 || back != pfn + i)
+            break;
+    }
+    return i;
+}
+
+static int explore_leaves(const struct explorer *e,
+                          const volatile uint64_t *table, uintptr_t base)
+{
+    struct boot_map *map = e->map;
+    int rc = 0;
+
+    for (unsigned int i = next_present(table, 0); i < PT_ENTRIES && rc == 0;
+         i = next_present(table, i)) {
+        const uintptr_t va = base + i * PAGE_SIZE;
+        unsigned int n = 0;
+
+        if (va == next_linear(map) && map->nr_linear < p2m_size())
+            n = expected_leaves(&table[i], PT_ENTRIES - i, map->nr_linear);
+        map->nr_linear += n;
+        map->leaves += n;
+        if (n == 0)
+            rc = check_leaf(e, 1, (pte_t){ table[i++] }, va);
+        i += n;
+    }
+    return rc;
+}
+
+/*
+ * At boot only the first and the last page of the P2M in each of its L1 tables
+ * is looked at, since there are 512 for each GiB of memory.
+ */
+static int explore_p2m_ends(const struct explorer *e,
+                            const volatile uint64_t *table, uintptr_t base)
+{
+    const uintptr_t end = e->p2m_va_end - 1;
+    const unsigned int last = MIN((end - base) >> PAGE_SHIFT, PT_ENTRIES - 1ul);
+    int rc = 0;
+
+    for (unsigned int i = 0; i <= last && rc == 0; i += MAX(last, 1u)) {
+        const pte_t pte = { table[i] };
+        const uintptr_t va = base + i * PAGE_SIZE;
+
+        if (!pte_present(pte))
+            return CONTRADICTION(e, "P2M page at %#lx is not mapped", va);
+        rc = check_leaf(e, 1, pte, va);
+    }
+    return rc;
+}
+
+/*
+ * A walk of its own beside walk_all(): it comes by every page of the region
+ * at every boot, so it is made to be quick.
+ */
+static int explore(struct explorer *e, unsigned int level, mfn_t mfn,
+                   uintptr_t base)
+{
+    const volatile uint64_t *table;
+    int rc = check_table(e, level, mfn, base);
+
+    if (rc != 0)
+        return rc;
+    table = walk_table_ptr(mfn, level);
+    if (table == NULL)
+        return CONTRADICTION(e, "a page table cannot be read");
+    if (level == 1)
+        return is_in_p2m(e, base) && !kaddr_ready()
+                   ? explore_p2m_ends(e, table, base)
+                   : explore_leaves(e, table, base);
+
+    for (unsigned int i = next_present(table, 0); i < PT_ENTRIES && rc == 0;
+         i = next_present(table, i + 1)) {
+        const pte_t pte = { table[i] };
+        uint64_t va;
+
+        /* Xen's slots; and, after boot, the table itself (plinth/selfmap.h). */
+        if (level == PT_LEVELS && ((i >= L4_XEN_FIRST && i <= L4_XEN_LAST) ||
+                                   mfn_eq(pte_mfn(pte), mfn)))
+            continue;
+        /* Canonical: bit 47 spreads upward. */
+        va = base | (uint64_t)i << pt_shift(level);
+        va = (uint64_t)((int64_t)(va << 16) >> 16);
+        if (is_made_since(va))
+            continue;
+        rc = pte.raw & PTE_PSE ? check_leaf(e, level, pte, va)
+                               : explore(e, level - 1, pte_mfn(pte), va);
+    }
+    return rc;
 }
 
 /*
@@ -330,11 +430,6 @@ int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
         .why = why,
         .len = len,
     };
-    const struct walk_visitor visitor = {
-        .table = visit_table,
-        .leaf = visit_leaf,
-        .ctx = &e,
-    };
     const uint64_t *p2m = (const uint64_t *)si->mfn_list;
     uint64_t mfn;
     int rc;
@@ -350,9 +445,7 @@ int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,
         return CONTRADICTION(&e, "no P2M of %lu pages at %#lx", si->nr_pages,
                              si->mfn_list);
 
-    rc = walk_all(p2m_lookup(_pfn(e.pt_start)), &visitor);
-    if (rc == -EFAULT)
-        return CONTRADICTION(&e, "a page table cannot be read");
+    rc = explore(&e, PT_LEVELS, p2m_lookup(_pfn(e.pt_start)), 0);
     if (rc != 0)
         return rc;
 

@@ -11,6 +11,7 @@
 #define NR_EXTS 32u
 #define NR_VAS  32u
 #define NR_RUNS 32u
+#define NR_BYS  32u
 
 #define MAX_DEPTH 8u /* of begin */
 
@@ -35,9 +36,13 @@ struct va_request {
     unsigned long flags;
 };
 
-/* Neighbours of one kind: entries [first, first + nr) of that kind's array. */
+/*
+ * Neighbours of one kind: entries [first, first + nr) of that kind's array.  A
+ * run of entries has frames of one domain only, @owner.
+ */
 struct run {
     enum kind kind;
+    domid_t owner;
     unsigned int first, nr;
     unsigned int done; /* Xen counts here what it has made */
 };
@@ -50,15 +55,22 @@ struct level {
     vaddr_t pages[MMU_INVLPG_MAX];
 };
 
+/* Entries from @first on, up to where the next one begins, were queued by @by. */
+struct origin {
+    const void *by;
+    unsigned int first;
+};
+
 struct queue {
     unsigned int depth;                 /* of begin */
     struct level levels[MAX_DEPTH + 1]; /* [0] is outside of begin and end */
-    unsigned int nr_ptes, nr_exts, nr_vas, nr_runs;
+    unsigned int nr_ptes, nr_exts, nr_vas, nr_runs, nr_bys;
 
     struct mmu_update ptes[NR_PTES];
     struct mmuext_op exts[NR_EXTS];
     struct va_request vas[NR_VAS];
-    const void *pte_by[NR_PTES], *ext_by[NR_EXTS], *va_by[NR_VAS];
+    struct origin bys[NR_BYS]; /* of the entries */
+    const void *ext_by[NR_EXTS], *va_by[NR_VAS];
     struct run runs[NR_RUNS];
     struct multicall_entry calls[NR_RUNS];
 
@@ -85,7 +97,16 @@ static struct level *this_level(struct queue *q)
  */
 static void reset(struct queue *q)
 {
-    q->nr_ptes = q->nr_exts = q->nr_vas = q->nr_runs = 0;
+    q->nr_ptes = q->nr_exts = q->nr_vas = q->nr_runs = q->nr_bys = 0;
+}
+
+static const void *entry_by(const struct queue *q, unsigned int i)
+{
+    unsigned int n = q->nr_bys;
+
+    while (q->bys[--n].first > i)
+        ;
+    return q->bys[n].by;
 }
 
 static void note_refusal(struct queue *q, const struct run *r, int rc)
@@ -100,7 +121,7 @@ static void note_refusal(struct queue *q, const struct run *r, int rc)
     case KIND_PTE:
         refusal.where = q->ptes[i].ptr;
         refusal.value = q->ptes[i].val;
-        refusal.by = q->pte_by[i];
+        refusal.by = entry_by(q, i);
         break;
     case KIND_EXT:
         refusal.where = q->exts[i].arg1.mfn;
@@ -126,7 +147,7 @@ static int send_run(struct queue *q, struct run *r)
     switch (r->kind) {
     case KIND_PTE:
         return hypercall_mmu_update(&q->ptes[r->first], r->nr, &r->done,
-                                    DOMID_SELF);
+                                    r->owner);
     case KIND_EXT:
         return hypercall_mmuext_op(&q->exts[r->first], r->nr, &r->done,
                                    DOMID_SELF);
@@ -157,7 +178,7 @@ static void fill_call(struct queue *q, struct run *r, struct multicall_entry *c)
     }
     c->args[1] = r->nr;
     c->args[2] = (uintptr_t)&r->done;
-    c->args[3] = DOMID_SELF;
+    c->args[3] = r->owner;
 }
 
 static int send_multicall(struct queue *q)
@@ -196,6 +217,7 @@ static int send_singly(struct queue *q)
         for (unsigned int i = 0; i < r->nr && rc == 0; i++) {
             struct run one = {
                 .kind = r->kind,
+                .owner = r->owner,
                 .first = r->first + i,
                 .nr = 1,
             };
@@ -236,10 +258,15 @@ static int send_queued(struct queue *q)
 /*
  * Queueing.
  */
-static void append_run(struct queue *q, enum kind kind, unsigned int first)
+static void append_run(struct queue *q, enum kind kind, domid_t owner,
+                       unsigned int first)
 {
-    q->runs[q->nr_runs++] =
-        (struct run){ .kind = kind, .first = first, .nr = 1 };
+    q->runs[q->nr_runs++] = (struct run){
+        .kind = kind,
+        .owner = owner,
+        .first = first,
+        .nr = 1,
+    };
 }
 
 /* A full queue goes out early; what Xen says then is kept for the end. */
@@ -258,14 +285,17 @@ static void make_room(struct queue *q, unsigned int nr, unsigned int max)
         send_early(q);
 }
 
-static void add_to_run(struct queue *q, enum kind kind, unsigned int index)
+static void add_to_run(struct queue *q, enum kind kind, domid_t owner,
+                       unsigned int index)
 {
+    struct run *last = q->nr_runs > 0 ? &q->runs[q->nr_runs - 1] : NULL;
+
     /* Each update_va_mapping is a call of its own. */
-    if (q->nr_runs > 0 && kind != KIND_VA &&
-        q->runs[q->nr_runs - 1].kind == kind)
-        q->runs[q->nr_runs - 1].nr++;
+    if (last != NULL && kind != KIND_VA && last->kind == kind &&
+        last->owner == owner)
+        last->nr++;
     else
-        append_run(q, kind, index);
+        append_run(q, kind, owner, index);
 }
 
 /* With plinth.mmu=sync nothing waits for others. */
@@ -276,16 +306,26 @@ static void queued_one(struct queue *q)
         send_early(q);
 }
 
-static void add_pte(uint64_t ptr, uint64_t val, const void *by)
+/*
+ * Start or go on with a run of entries, the next of which @by queues.  Callers
+ * are noted where they change, and not with each entry.
+ */
+static void start_entries(struct queue *q, domid_t owner, const void *by)
+{
+    make_room(q, q->nr_ptes, NR_PTES);
+    if (q->nr_bys == 0 || q->bys[q->nr_bys - 1].by != by) {
+        make_room(q, q->nr_bys, NR_BYS);
+        q->bys[q->nr_bys++] = (struct origin){ by, q->nr_ptes };
+    }
+    add_to_run(q, KIND_PTE, owner, q->nr_ptes);
+}
+
+static void add_pte(uint64_t ptr, uint64_t val, domid_t owner, const void *by)
 {
     struct queue *q = this_queue();
-    unsigned int i;
 
-    make_room(q, q->nr_ptes, NR_PTES);
-    i = q->nr_ptes++;
-    q->ptes[i] = (struct mmu_update){ .ptr = ptr, .val = val };
-    q->pte_by[i] = by;
-    add_to_run(q, KIND_PTE, i);
+    start_entries(q, owner, by);
+    q->ptes[q->nr_ptes++] = (struct mmu_update){ .ptr = ptr, .val = val };
     queued_one(q);
 }
 
@@ -298,47 +338,105 @@ static void add_ext(const struct mmuext_op *op, const void *by)
     i = q->nr_exts++;
     q->exts[i] = *op;
     q->ext_by[i] = by;
-    add_to_run(q, KIND_EXT, i);
+    add_to_run(q, KIND_EXT, DOMID_SELF, i);
     queued_one(q);
 }
 
 void mmu_set_pte(maddr_t at, pte_t pte)
 {
     ASSERT(IS_ALIGNED(maddr_x(at), sizeof(pte)));
-    add_pte(maddr_x(at) | MMU_NORMAL_PT_UPDATE, pte.raw,
+    add_pte(maddr_x(at) | MMU_NORMAL_PT_UPDATE, pte.raw, DOMID_SELF,
             __builtin_return_address(0));
 }
 
 void mmu_set_pte_keep_ad(maddr_t at, pte_t pte)
 {
     ASSERT(IS_ALIGNED(maddr_x(at), sizeof(pte)));
-    add_pte(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, pte.raw,
+    add_pte(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, pte.raw, DOMID_SELF,
             __builtin_return_address(0));
 }
 
-/* A run that fits is queued in one tight loop; this is where bulk goes. */
-static void add_run(maddr_t at, const mfn_t *frames, uint64_t flags,
-                    unsigned int nr, const void *by)
+void mmu_set_pte_foreign(maddr_t at, pte_t pte, domid_t owner)
+{
+    ASSERT(IS_ALIGNED(maddr_x(at), sizeof(pte)));
+    add_pte(maddr_x(at) | MMU_NORMAL_PT_UPDATE, pte.raw, owner,
+            __builtin_return_address(0));
+}
+
+void mmu_set_m2p(mfn_t mfn, pfn_t pfn)
+{
+    add_pte(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE, pfn_x(pfn),
+            DOMID_SELF, __builtin_return_address(0));
+}
+
+/*
+ * Runs, which is where bulk goes.  Requests that fit are written in one tight
+ * loop; each kind of value has its own, which the compiler unrolls.
+ */
+static void fill_frames(struct mmu_update *req, unsigned int n, uint64_t ptr,
+                        const mfn_t *frames, uint64_t flags)
+{
+#pragma GCC unroll 4
+    for (unsigned int i = 0; i < n; i++, ptr += sizeof(pte_t)) {
+        req[i].ptr = ptr;
+        req[i].val = pte_make(frames[i], flags).raw;
+    }
+}
+
+static void fill_values(struct mmu_update *req, unsigned int n, uint64_t ptr,
+                        const uint64_t *values)
+{
+#pragma GCC unroll 4
+    for (unsigned int i = 0; i < n; i++, ptr += sizeof(pte_t)) {
+        req[i].ptr = ptr;
+        req[i].val = values[i];
+    }
+}
+
+static void fill_zero(struct mmu_update *req, unsigned int n, uint64_t ptr)
+{
+#pragma GCC unroll 4
+    for (unsigned int i = 0; i < n; i++, ptr += sizeof(pte_t)) {
+        req[i].ptr = ptr;
+        req[i].val = 0;
+    }
+}
+
+/* What the entries become: @frames with @flags, or @values, or 0. */
+struct content {
+    const mfn_t *frames;
+    const uint64_t *values;
+    uint64_t flags;
+};
+
+static void fill(struct mmu_update *req, unsigned int n, uint64_t ptr,
+                 const struct content *c, unsigned int from)
+{
+    if (c->frames != NULL)
+        fill_frames(req, n, ptr, c->frames + from, c->flags);
+    else if (c->values != NULL)
+        fill_values(req, n, ptr, c->values + from);
+    else
+        fill_zero(req, n, ptr);
+}
+
+static void add_run(uint64_t ptr, const struct content *c, unsigned int nr,
+                    domid_t owner, const void *by)
 {
     struct queue *q = this_queue();
-    uint64_t ptr = maddr_x(at) | MMU_NORMAL_PT_UPDATE;
+    unsigned int from = 0;
 
-    ASSERT(q->depth > 0);
-    while (nr > 0) {
-        unsigned int n, i;
+    ASSERT(IS_ALIGNED(ptr & ~3ull, sizeof(pte_t)));
+    while (from < nr) {
+        unsigned int n;
 
-        make_room(q, q->nr_ptes, NR_PTES);
-        n = MIN(nr, NR_PTES - q->nr_ptes);
-        add_to_run(q, KIND_PTE, q->nr_ptes);
+        start_entries(q, owner, by);
+        n = MIN(nr - from, NR_PTES - q->nr_ptes);
         q->runs[q->nr_runs - 1].nr += n - 1;
-        for (i = q->nr_ptes; i < q->nr_ptes + n; i++) {
-            q->ptes[i].ptr = ptr;
-            q->ptes[i].val = frames ? pte_make(*frames++, flags).raw : 0;
-            q->pte_by[i] = by;
-            ptr += sizeof(pte_t);
-        }
+        fill(&q->ptes[q->nr_ptes], n, ptr, c, from);
         q->nr_ptes += n;
-        nr -= n;
+        from += n;
+        ptr += n * sizeof(pte_t);
         queued_one(q);
     }
 }
@@ -346,17 +444,34 @@ static void add_run(maddr_t at, const mfn_t *frames, uint64_t flags,
 void mmu_set_run(maddr_t at, const mfn_t *frames, uint64_t flags,
                  unsigned int nr)
 {
-    add_run(at, frames, flags, nr, __builtin_return_address(0));
+    const struct content c = { .frames = frames, .flags = flags };
+
+    add_run(maddr_x(at) | MMU_NORMAL_PT_UPDATE, &c, nr, DOMID_SELF,
+            __builtin_return_address(0));
+}
+
+void mmu_set_run_foreign(maddr_t at, const mfn_t *frames, uint64_t flags,
+                         unsigned int nr, domid_t owner)
+{
+    const struct content c = { .frames = frames, .flags = flags };
+
+    add_run(maddr_x(at) | MMU_NORMAL_PT_UPDATE, &c, nr, owner,
+            __builtin_return_address(0));
+}
+
+void mmu_set_run_keep_ad(maddr_t at, const uint64_t *ptes, unsigned int nr)
+{
+    const struct content c = { .values = ptes };
+
+    add_run(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, &c, nr, DOMID_SELF,
+            __builtin_return_address(0));
 }
 
 void mmu_clear_run(maddr_t at, unsigned int nr)
 {
-    add_run(at, NULL, 0, nr, __builtin_return_address(0));
-}
+    const struct content c = { 0 };
 
-void mmu_set_m2p(mfn_t mfn, pfn_t pfn)
-{
-    add_pte(maddr_x(mfn_to_maddr(mfn)) | MMU_MACHPHYS_UPDATE, pfn_x(pfn),
+    add_run(maddr_x(at) | MMU_NORMAL_PT_UPDATE, &c, nr, DOMID_SELF,
             __builtin_return_address(0));
 }
 
@@ -401,7 +516,7 @@ static void add_va(vaddr_t va, pte_t pte, unsigned long flags, const void *by)
     i = q->nr_vas++;
     q->vas[i] = (struct va_request){ va, pte, flags };
     q->va_by[i] = by;
-    add_to_run(q, KIND_VA, i);
+    add_to_run(q, KIND_VA, DOMID_SELF, i);
     queued_one(q);
 }
 
@@ -410,15 +525,26 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
     add_va(va, pte, flags, __builtin_return_address(0));
 }
 
-int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
+/* With others before it, or a failure to inject, it takes the queue's way. */
+static int __noinline set_va_queued(vaddr_t va, pte_t pte, unsigned long flags,
+                                    const void *by)
 {
-    struct queue *q = this_queue();
+    mmu_begin();
+    add_va(va, pte, flags, by);
+    return mmu_end();
+}
+
+int __no_stack_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
+{
+    struct queue *q;
     int rc;
 
-    if (unlikely(q->depth > 0 || inject != 0)) {
-        mmu_begin();
-        add_va(va, pte, flags, __builtin_return_address(0));
-        return mmu_end();
+    preempt_disable();
+    q = this_queue();
+    if (unlikely((q->depth | inject) != 0)) {
+        rc = set_va_queued(va, pte, flags, __builtin_return_address(0));
+        preempt_enable();
+        return rc;
     }
 
     q->stats.hypercalls++;
@@ -434,6 +560,7 @@ int mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
             .by = __builtin_return_address(0),
         };
     }
+    preempt_enable();
     return rc;
 }
 
@@ -458,27 +585,41 @@ void mmu_flush_all(void)
 }
 
 /*
- * The flushes noted become the last requests.  With one vCPU its own TLB is
- * the only one that can hold anything.
+ * Whose TLBs: with one vCPU only its own can hold anything.  With more, those of
+ * all that may have run on these tables since the entry was made: this is the
+ * one place to say so, by MMUEXT_*_ALL or by MMUEXT_*_MULTI and their bits; for
+ * mmu_set_va() its caller says it, by UVMF_ALL or UVMF_MULTI in @flags.
  */
+static struct mmuext_op flush_of_all(void)
+{
+    return (struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL };
+}
+
+static struct mmuext_op flush_of_page(vaddr_t va)
+{
+    return (struct mmuext_op){
+        .cmd = MMUEXT_INVLPG_LOCAL,
+        .arg1.linear_addr = vaddr_x(va),
+    };
+}
+
+/* The flushes noted become the last requests. */
 static void queue_flushes(struct queue *q)
 {
     struct level *level = this_level(q);
     const unsigned int n = level->nr_pages;
+    struct mmuext_op op;
 
     level->nr_pages = 0;
     if (n == FLUSH_ALL) {
         q->stats.flushes++;
-        add_ext(&(struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL }, NULL);
+        op = flush_of_all();
+        add_ext(&op, NULL);
         return;
     }
+    q->stats.invlpgs += n;
     for (unsigned int i = 0; i < n; i++) {
-        const struct mmuext_op op = {
-            .cmd = MMUEXT_INVLPG_LOCAL,
-            .arg1.linear_addr = vaddr_x(level->pages[i]),
-        };
-
-        q->stats.invlpgs++;
+        op = flush_of_page(level->pages[i]);
         add_ext(&op, NULL);
     }
 }
@@ -488,8 +629,11 @@ static void queue_flushes(struct queue *q)
  */
 void mmu_begin(void)
 {
-    struct queue *q = this_queue();
+    struct queue *q;
 
+    /* Till the end: what is queued here must also be sent from here. */
+    preempt_disable();
+    q = this_queue();
     BUG_ON(q->depth == MAX_DEPTH);
     /* What is queued already belongs to the outer one, and so does its fate. */
     send_early(q);
@@ -521,6 +665,7 @@ int mmu_end(void)
     BUG_ON(q->depth == 0);
     rc = mmu_send();
     q->depth--;
+    preempt_enable();
     return rc;
 }
 

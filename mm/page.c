@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arch/vcpu.h>
 #include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/config.h>
@@ -8,6 +9,7 @@
 #include <plinth/page.h>
 #include <plinth/physmap.h>
 #include <plinth/printf.h>
+#include <plinth/spinlock.h>
 #include <plinth/string.h>
 
 /*
@@ -16,13 +18,20 @@
  */
 struct page {
     uint32_t next, prev; /* in a free list, by pfn; 0 is text and so no page */
-    uint8_t state;
-    uint8_t order;
-    uint8_t poisoned; /* its first words are POISON */
-    uint8_t unused;
-    uint16_t note;
-    uint16_t unused2;
+    union {
+        struct {
+            uint8_t state;
+            uint8_t order;
+            uint8_t poisoned; /* its first words are POISON */
+            uint8_t unused;
+            uint16_t note;
+            uint16_t unused2;
+        };
+        uint32_t kind; /* state, order and poisoned in one */
+        uint64_t all;  /* the note as well */
+    };
 };
+_Static_assert(sizeof(struct page) == 16, "as docs/memory.md has it");
 _Static_assert(PAGE_SIZE % sizeof(struct page) == 0, "records fill pages");
 
 enum state {
@@ -32,10 +41,26 @@ enum state {
     CACHED = 0xc3
 };
 
+/* The kind, and all, of an allocated block whose note is 0. */
+static uint32_t allocated_kind(unsigned int order)
+{
+    return ALLOCATED | order << 8;
+}
+
 #define NR_ORDERS (PAGE_MAX_ORDER + 1)
 
 /* Single pages on their way: freed last, allocated first. */
 #define CACHE_SIZE 32u
+
+static struct cache {
+    unsigned int nr;
+    unsigned int
+        max; /* 0 before page_init(), and while a failure is injected */
+    struct {
+        void *address;
+        struct page *record;
+    } slots[CACHE_SIZE];
+} caches[MAX_VCPUS];
 
 /* Frames that nobody has mapped yet: [start, end). */
 struct range {
@@ -43,15 +68,16 @@ struct range {
 };
 #define NR_RANGES 8u
 
+/* Of the pages in the bootstrap region; does not change after page_init(). */
+static struct page *boot_records;
+
 static struct {
-    struct page *boot_records; /* of the pages in the bootstrap region */
+    struct spinlock lock; /* of all that follows and of free pages' records */
     uint32_t head[NR_ORDERS];
     uint64_t nr_free; /* pages in the lists */
     uint64_t nr_total;
     uint64_t nr_overhead; /* taken by tables and records of the physmap */
     uint64_t failures;
-    unsigned int nr_cached;
-    void *cache[CACHE_SIZE];
     unsigned int nr_ranges;
     struct range ranges[NR_RANGES];
     bool growing;
@@ -69,8 +95,18 @@ static bool is_linear(uint64_t pfn)
 
 static struct page *record(uint64_t pfn)
 {
-    return is_linear(pfn) ? &pages.boot_records[pfn]
+    return is_linear(pfn) ? &boot_records[pfn]
                           : (struct page *)PAGES_BASE + pfn;
+}
+
+/* The same by the page's address, which tells the two mappings apart too. */
+static inline struct page *record_at(const void *p)
+{
+    const uintptr_t va = (uintptr_t)p;
+
+    return va >= VIRT_BASE ? &boot_records[(va - VIRT_BASE) >> PAGE_SHIFT]
+                           : (struct page *)PAGES_BASE +
+                                 ((va - PHYSMAP_BASE) >> PAGE_SHIFT);
 }
 
 static void *address(uint64_t pfn)
@@ -195,13 +231,20 @@ static void add_range(uint64_t start, uint64_t end)
 }
 
 /*
- * The cache of single pages.
+ * The cache of single pages.  Other vCPUs' are theirs; what waits there, up to
+ * CACHE_SIZE pages each, is not to be had here.
  */
-static void drain_cache(void)
+static struct cache *this_cache(void)
 {
-    pages.nr_free += pages.nr_cached;
-    while (pages.nr_cached > 0)
-        buddy_free(pfn_x(kaddr_pfn(pages.cache[--pages.nr_cached])), 0);
+    return &caches[vcpu_id()];
+}
+
+/* With the lock held. */
+static void drain_cache(struct cache *c)
+{
+    pages.nr_free += c->nr;
+    while (c->nr > 0)
+        buddy_free(pfn_x(kaddr_pfn(c->slots[--c->nr].address)), 0);
 }
 
 /*
@@ -215,10 +258,7 @@ static void *take_reserved(void)
         return NULL;
     pages.nr_free--;
     pages.nr_overhead++;
-    record(pfn)->state = ALLOCATED;
-    record(pfn)->order = 0;
-    record(pfn)->poisoned = false;
-    record(pfn)->note = 0;
+    record(pfn)->all = allocated_kind(0);
     return address(pfn);
 }
 
@@ -284,7 +324,7 @@ static bool grow(unsigned int order)
     if (pages.growing)
         return false;
     pages.growing = true;
-    drain_cache();
+    drain_cache(this_cache());
 
     for (unsigned int i = 0; i < pages.nr_ranges && !grown; i++) {
         struct range *r = &pages.ranges[i];
@@ -314,17 +354,15 @@ static void poison(void *p)
 
     for (unsigned int i = 0; i < POISON_WORDS; i++)
         words[i] = POISON;
-    record(pfn_x(kaddr_pfn(p)))->poisoned = true;
+    record_at(p)->poisoned = true;
 }
 
 static void check_poison(const void *p)
 {
-    struct page *r = record(pfn_x(kaddr_pfn(p)));
     const uint64_t *words = p;
 
-    if (!r->poisoned)
+    if (!record_at(p)->poisoned)
         return;
-    r->poisoned = false;
     for (unsigned int i = 0; i < POISON_WORDS; i++)
         if (words[i] != POISON)
             panic("page: %p was written after it was freed: word %u is %#lx", p,
@@ -336,56 +374,63 @@ static void check_poison(const void *p)
  */
 static void *alloc_block(unsigned int order)
 {
+    struct cache *c = this_cache();
     uint64_t pfn;
 
     while (below_reserve(order) && grow(order))
         ;
     pfn = buddy_alloc(order);
-    while (pfn == 0 && (pages.nr_cached > 0 || grow(order))) {
-        drain_cache();
+    while (pfn == 0 && (c->nr > 0 || grow(order))) {
+        drain_cache(c);
         pfn = buddy_alloc(order);
     }
-    if (pfn == 0)
-        return NULL;
+    return pfn != 0 ? address(pfn) : NULL;
+}
 
-    record(pfn)->order = order;
-    return address(pfn);
+static void *taken(void *p, struct page *r, unsigned int order)
+{
+    if (CONFIG_DEBUG)
+        check_poison(p);
+    r->all = allocated_kind(order);
+    return p;
 }
 
 static void __noinline *alloc_slow(unsigned int order)
 {
     void *p = NULL;
 
+    spin_lock(&pages.lock);
     if (pages.inject == 0 || --pages.inject != 0)
         p = order <= PAGE_MAX_ORDER ? alloc_block(order) : NULL;
-
-    if (p == NULL) {
+    if (p != NULL)
+        pages.nr_free -= 1ul << order;
+    else
         pages.failures++;
-        return NULL;
-    }
-    record(pfn_x(kaddr_pfn(p)))->state = ALLOCATED;
-    record(pfn_x(kaddr_pfn(p)))->note = 0;
-    pages.nr_free -= 1ul << order;
-    if (CONFIG_DEBUG)
-        check_poison(p);
-    return p;
+    spin_unlock(&pages.lock);
+
+    return p != NULL ? taken(p, record_at(p), order) : NULL;
 }
 
-void *page_alloc(unsigned int order)
+void __no_stack_check *page_alloc(unsigned int order)
 {
+    struct cache *c;
     struct page *r;
     void *p;
 
-    if (unlikely(order != 0 || pages.nr_cached == 0 || pages.inject != 0))
+    if (unlikely(order != 0))
         return alloc_slow(order);
 
-    p = pages.cache[--pages.nr_cached];
-    r = record(pfn_x(kaddr_pfn(p)));
-    r->state = ALLOCATED;
-    r->note = 0;
-    if (CONFIG_DEBUG)
-        check_poison(p);
-    return p;
+    preempt_disable();
+    c = this_cache();
+    if (unlikely(c->nr == 0)) {
+        preempt_enable();
+        return alloc_slow(order);
+    }
+    c->nr--;
+    p = c->slots[c->nr].address;
+    r = c->slots[c->nr].record;
+    preempt_enable();
+    return taken(p, r, 0);
 }
 
 void *page_alloc_zeroed(unsigned int order)
@@ -409,39 +454,71 @@ static bool is_ours(const void *p)
            kaddr_chunk_mapped(pfn_to_chunk(kaddr_pfn(p)));
 }
 
-static struct page *live_record(const void *p, const char *who)
+static void __noinline __noreturn misused(const void *p, const char *who)
+{
+    const uint8_t state = record_at(p)->state;
+
+    panic("%s: %p is %s", who, p,
+          state == FREE || state == CACHED ? "free already" : "not allocated");
+}
+
+static inline struct page *live_record(const void *p, const char *who)
 {
     struct page *r;
 
     if (CONFIG_DEBUG && unlikely(!is_ours(p)))
         panic("%s: %p is no page of the allocator's", who, p);
-    r = record(pfn_x(kaddr_pfn(p)));
+    r = record_at(p);
     if (unlikely(r->state != ALLOCATED))
-        panic("%s: %p is %s", who, p,
-              r->state == FREE || r->state == CACHED ? "free already"
-                                                     : "not allocated");
+        misused(p, who);
     return r;
 }
 
-void page_free(void *p, unsigned int order)
+static void __noinline free_slow(void *p, unsigned int order)
 {
-    struct page *r;
+    const struct page *r = live_record(p, "page_free");
 
-    if (p == NULL)
-        return;
-    r = live_record(p, "page_free");
-    if (unlikely(r->order != order))
+    if (r->order != order)
         panic("page_free: %p has order %u, not %u", p, r->order, order);
 
     if (CONFIG_DEBUG)
         poison(p);
-    if (likely(order == 0 && pages.nr_cached < CACHE_SIZE)) {
-        r->state = CACHED;
-        pages.cache[pages.nr_cached++] = p;
-        return;
-    }
+    spin_lock(&pages.lock);
     pages.nr_free += 1ul << order;
     buddy_free(pfn_x(kaddr_pfn(p)), order);
+    spin_unlock(&pages.lock);
+}
+
+/* What is not a single page, as it should be, is for free_slow() to judge. */
+void __no_stack_check page_free(void *p, unsigned int order)
+{
+    struct page *r;
+    struct cache *c;
+
+    if (p == NULL)
+        return;
+    if (CONFIG_DEBUG)
+        (void)live_record(p, "page_free");
+    r = record_at(p);
+    if (unlikely(order != 0 || r->kind != allocated_kind(0))) {
+        free_slow(p, order);
+        return;
+    }
+
+    preempt_disable();
+    c = this_cache();
+    if (unlikely(c->nr == c->max)) {
+        preempt_enable();
+        free_slow(p, order);
+        return;
+    }
+    if (CONFIG_DEBUG)
+        poison(p);
+    r->state = CACHED;
+    c->slots[c->nr].address = p;
+    c->slots[c->nr].record = r;
+    c->nr++;
+    preempt_enable();
 }
 
 unsigned int page_order(const void *p)
@@ -451,18 +528,20 @@ unsigned int page_order(const void *p)
 
 bool page_is_allocated(const void *p)
 {
-    return record(pfn_x(kaddr_pfn(p)))->state == ALLOCATED;
+    return record_at(p)->state == ALLOCATED;
 }
 
 void page_keep(void *p)
 {
     (void)live_record(p, "page_keep");
+    spin_lock(&pages.lock);
     pages.nr_overhead++;
+    spin_unlock(&pages.lock);
 }
 
 uint16_t *page_note(const void *p)
 {
-    return &record(pfn_x(kaddr_pfn(p)))->note;
+    return &record_at(p)->note;
 }
 
 uint32_t *page_link(pfn_t pfn)
@@ -495,27 +574,46 @@ void *page_list_next(const struct page_list *list, const void *page)
     return pfn ? address(pfn) : NULL;
 }
 
+/* Pages that wait in the caches. */
+static uint64_t nr_cached(void)
+{
+    uint64_t n = 0;
+
+    for (unsigned int i = 0; i < MAX_VCPUS; i++)
+        n += caches[i].nr;
+    return n;
+}
+
 struct page_stats page_stats(void)
 {
+    struct page_stats s;
     uint64_t unmapped = 0;
 
+    spin_lock(&pages.lock);
     for (unsigned int i = 0; i < pages.nr_ranges; i++)
         unmapped += pages.ranges[i].end - pages.ranges[i].start;
-    return (struct page_stats){
+    s = (struct page_stats){
         .total = pages.nr_total,
-        .free = pages.nr_free + pages.nr_cached + unmapped,
+        .free = pages.nr_free + nr_cached() + unmapped,
         .unmapped = unmapped,
         .overhead = pages.nr_overhead,
         .failures = pages.failures,
     };
+    spin_unlock(&pages.lock);
+    return s;
 }
 
+/* With nothing in the cache, and nothing let in, all come by alloc_slow(). */
 void page_inject_failure(uint64_t nth)
 {
+    spin_lock(&pages.lock);
     pages.inject = nth;
+    drain_cache(this_cache());
+    this_cache()->max = nth == 0 ? CACHE_SIZE : 0;
+    spin_unlock(&pages.lock);
 }
 
-int page_check(char *why, size_t len)
+static int check_lists(char *why, size_t len)
 {
     uint64_t n = 0;
 
@@ -536,21 +634,39 @@ int page_check(char *why, size_t len)
             pfn = r->next;
         }
     }
-    for (unsigned int i = 0; i < pages.nr_cached; i++) {
-        const uint64_t pfn = pfn_x(kaddr_pfn(pages.cache[i]));
-
-        if (record(pfn)->state != CACHED) {
-            snprintf(why, len, "pfn %#lx in the cache: state %#x", pfn,
-                     record(pfn)->state);
-            return -EINVAL;
-        }
-    }
     if (n != pages.nr_free) {
         snprintf(why, len, "%lu pages in the lists, %lu counted", n,
                  pages.nr_free);
         return -EINVAL;
     }
     return 0;
+}
+
+static int check_cache(const struct cache *c, char *why, size_t len)
+{
+    for (unsigned int i = 0; i < c->nr; i++) {
+        const struct page *r = c->slots[i].record;
+
+        if (r == record_at(c->slots[i].address) && r->state == CACHED &&
+            r->order == 0)
+            continue;
+        snprintf(why, len, "%p in the cache: state %#x, order %u",
+                 c->slots[i].address, r->state, r->order);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int page_check(char *why, size_t len)
+{
+    int rc;
+
+    spin_lock(&pages.lock);
+    rc = check_lists(why, len);
+    if (rc == 0)
+        rc = check_cache(this_cache(), why, len);
+    spin_unlock(&pages.lock);
+    return rc;
 }
 
 /*
@@ -571,7 +687,7 @@ static void carve(uint64_t pfn)
     uint8_t *p = (uint8_t *)linear_va(_pfn(pfn));
 
     memset(p, 0, carve_size());
-    pages.boot_records = (struct page *)p;
+    boot_records = (struct page *)p;
     kaddr_init((uint64_t *)(p + ALIGN_UP(records, PAGE_SIZE)),
                (p2m_size() + CHUNK_PAGES - 1) / CHUNK_PAGES);
 }
@@ -588,12 +704,12 @@ static void add_free_region(const struct boot_region *r)
         pages.nr_total += end - start;
         return;
     }
-    if (pages.boot_records == NULL && end - start > carved) {
+    if (boot_records == NULL && end - start > carved) {
         carve(start);
         start += carved;
     }
     /* What comes before it is a page or two, and not worth a second pass. */
-    if (pages.boot_records != NULL) {
+    if (boot_records != NULL) {
         add_range(start, end);
         pages.nr_total += end - start;
     }
@@ -609,7 +725,9 @@ void page_init(void)
     for (unsigned int i = 0; i < map->nr_regions; i++)
         if (map->regions[i].free)
             add_free_region(&map->regions[i]);
-    if (pages.boot_records == NULL)
+    if (boot_records == NULL)
         panic("page: the bootstrap region has no room for %lu bytes of records",
               carve_size());
+    for (unsigned int i = 0; i < MAX_VCPUS; i++)
+        caches[i].max = CACHE_SIZE;
 }

@@ -30,15 +30,22 @@ static void set_readonly(const char *start, const char *end)
     const vaddr_t first = ptr_to_vaddr(start);
     const unsigned int nr = (end - start) / PAGE_SIZE;
     const volatile uint64_t *table;
+    unsigned int n;
     struct walk w;
+    maddr_t at;
 
     if (!walk_address(first, &w) || pt_index(first, 1) + nr > PT_ENTRIES)
         panic("protect: %p is not mapped by one table", start);
     table = walk_table_ptr(w.table[1], 1) + pt_index(first, 1);
-    for (unsigned int i = 0; i < nr; i++)
-        mmu_set_pte(
-            maddr_add(walk_entry_maddr(&w, first, 1), i * sizeof(pte_t)),
-            (pte_t){ table[i] & ~PTE_RW });
+    at = walk_entry_maddr(&w, first, 1);
+    for (unsigned int i = 0; i < nr; i += n) {
+        uint64_t entries[32];
+
+        n = MIN(nr - i, (unsigned int)ARRAY_SIZE(entries));
+        for (unsigned int j = 0; j < n; j++)
+            entries[j] = table[i + j] & ~PTE_RW;
+        mmu_set_run_keep_ad(maddr_add(at, i * sizeof(pte_t)), entries, n);
+    }
 }
 
 void protect_init(void)

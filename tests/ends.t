@@ -52,6 +52,16 @@ expect 6 "audit after each operation" guest "plinth.audit=1 tests=space.audit_af
 said '^Bail out! audit: pfn .* is noted as a table and is none'
 said '\] test_space_audit_after_each_operation\+0x'
 
+# Misuse that every build names.
+pages() {
+    expect 6 "page: $1" guest "tests=page.$1"
+    said "^Bail out! page_free: .*$2"
+}
+pages double_free 'is free already'
+pages double_free_of_a_block 'is free already'
+pages wrong_order 'has order 4, not 0'
+pages free_inside_a_block 'is not allocated'
+
 # The exit status for QEMU: lab/run understands it, and it comes at once.
 expect 0 "exit through QEMU's debug port" guest "plinth.exit=qemu tests=lib.words"
 unsaid 'halted'

@@ -37,9 +37,9 @@ static maddr_t data_ptes; /* the entries that map data */
 static maddr_t table_pte; /* the entry that maps table */
 static maddr_t hook;      /* the L2 entry that leads to it */
 
-static struct mmu_update reqs[NR];
-static struct mmuext_op ops[NR];
-static struct multicall_entry calls[NR];
+static struct mmu_update reqs[NR] __noinit;
+static struct mmuext_op ops[NR] __noinit;
+static struct multicall_entry calls[NR] __noinit;
 static pte_t values[NR]; /* what the entries are to become */
 
 static struct test_run *run; /* whose failures are counted */

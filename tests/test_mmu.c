@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue, growing tables, and the audit that watches over both. */
-#include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/audit.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
@@ -15,6 +15,7 @@
 #include <plinth/ptdump.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
+#include <plinth/symbols.h>
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
@@ -254,6 +255,213 @@ TEST(mmu, refused_request_is_named_in_a_multicall)
     EXPECT_EQ(mmu_end(), -EINVAL);
     EXPECT_STR(r->what, "mmuext_op");
     EXPECT_EQ(r->where, op.arg1.mfn);
+}
+
+/* Two callers, as the queue sees them. */
+static void __noinline queued_here(maddr_t at, pte_t pte)
+{
+    mmu_set_pte(at, pte);
+    barrier(); /* no tail call, which would leave no trace of this function */
+}
+
+static void __noinline queued_there(maddr_t at, pte_t pte)
+{
+    mmu_set_pte(at, pte);
+    barrier();
+}
+
+static void expect_by(struct test_run *run_, const char *name)
+{
+    uint64_t offset;
+    const char *by = symbol_lookup((uintptr_t)mmu_refusal()->by, &offset);
+
+    REQUIRE(by != NULL);
+    EXPECT_STR(by, name);
+}
+
+/* The caller of each entry is known, however often they take turns. */
+TEST(mmu, refused_request_is_its_callers)
+{
+    const uint64_t *table = (const uint64_t *)start_info()->pt_base;
+    const maddr_t good = entry_of(fixmap_va(FIX_TEST));
+    const maddr_t bad = entry_of(ptr_to_vaddr(table));
+    const pte_t writable = pte_make(mfn_of(table), NX_RW);
+
+    for (unsigned int turns = 0; turns < 100; turns += 33) {
+        mmu_begin();
+        for (unsigned int i = 0; i < turns; i++) {
+            queued_here(good, (pte_t){ 0 });
+            queued_there(good, (pte_t){ 0 });
+        }
+        queued_here(bad, writable);
+        queued_there(good, (pte_t){ 0 });
+        EXPECT_EQ(mmu_end(), -EBUSY);
+        expect_by(run_, "queued_here");
+        EXPECT_EQ(mmu_refusal()->where, maddr_x(bad));
+    }
+    mmu_begin();
+    queued_here(good, (pte_t){ 0 });
+    queued_there(bad, writable);
+    queued_here(good, (pte_t){ 0 });
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    expect_by(run_, "queued_there");
+}
+
+TEST(mmu, refused_entry_of_a_run_is_named)
+{
+    uint64_t *block = page_alloc(2);
+    const maddr_t at = entry_of(ptr_to_vaddr(block));
+    mfn_t frames[4];
+
+    REQUIRE(block != NULL);
+    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++)
+        frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i));
+    frames[2] = l4();
+    mmu_begin();
+    queued_here(entry_of(fixmap_va(FIX_TEST)), (pte_t){ 0 });
+    mmu_set_run(at, frames, NX_RW, ARRAY_SIZE(frames));
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    EXPECT_EQ(mmu_refusal()->where, maddr_x(at) + 2 * sizeof(pte_t));
+    EXPECT_EQ(mmu_refusal()->value, pte_make(l4(), NX_RW).raw);
+    expect_by(run_, "test_mmu_refused_entry_of_a_run_is_named");
+    expect_sound(run_);
+    page_free(block, 2);
+}
+
+/* Each entry gets its own value, and what the CPU has noted stays. */
+TEST(mmu, run_that_keeps_accessed_and_dirty)
+{
+    uint64_t *block = page_alloc(1);
+    const maddr_t at = entry_of(ptr_to_vaddr(block));
+    const uint64_t noted = PTE_A | PTE_D;
+    uint64_t ptes[2];
+    mfn_t frames[2];
+
+    REQUIRE(block != NULL);
+    block[0] = block[PT_ENTRIES] = 1;
+    for (unsigned int i = 0; i < 2; i++)
+        frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i));
+    ptes[0] = pte_make(frames[0], PTE_P | PTE_NX).raw;
+    ptes[1] = pte_make(frames[1], PTE_P | PTE_NX | PTE_RW).raw;
+
+    mmu_begin();
+    mmu_set_run_keep_ad(at, ptes, 2);
+    mmu_flush_all();
+    EXPECT_EQ(mmu_end(), 0);
+    for (unsigned int i = 0; i < 2; i++) {
+        struct walk w;
+
+        walk_address(_vaddr((uintptr_t)block + i * PAGE_SIZE), &w);
+        EXPECT(pte_same(w.entry[1], (pte_t){ ptes[i] }));
+        EXPECT_EQ(w.entry[1].raw & noted, noted);
+    }
+
+    mmu_begin();
+    mmu_set_run(at, frames, NX_RW, 2);
+    mmu_flush_all();
+    EXPECT_EQ(mmu_end(), 0);
+    expect_sound(run_);
+    page_free(block, 1);
+}
+
+/*
+ * Frames of the VGA's text screen: Xen holds the first MiB as DOMID_IO's, and
+ * lets the hardware domain alone have it.
+ */
+#define VGA_TEXT 0xb8u
+
+TEST(mmu, frames_of_devices)
+{
+    static const mfn_t frames[] = { { VGA_TEXT }, { VGA_TEXT + 1 } };
+    const volatile uint16_t *there = fixmap_ptr(FIX_TEST);
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    const int want = is_dom0() ? 0 : -EPERM;
+    uint64_t *block = page_alloc(1);
+    const pte_t own = pte_make(mfn_of(block), NX_RW);
+    mfn_t own_frames[2];
+
+    REQUIRE(block != NULL);
+    mmu_begin();
+    mmu_set_pte_foreign(at, pte_make(frames[0], PTE_DATA_RO), DOMID_IO);
+    EXPECT_EQ(mmu_end(), want);
+    if (is_dom0())
+        (void)there[0];
+    else
+        EXPECT_FAULT(TRAP_PF, (void)there[0]);
+
+    /* Of whom a frame is must be said, and be true. */
+    mmu_begin();
+    mmu_set_pte_foreign(at, own, DOMID_IO);
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    mmu_begin();
+    mmu_set_pte_foreign(at, own, 0x7000);
+    EXPECT_EQ(mmu_end(), -ESRCH);
+
+    /* The block's own place in the physmap lends its entries. */
+    for (unsigned int i = 0; i < 2; i++)
+        own_frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i));
+    mmu_begin();
+    mmu_set_run_foreign(entry_of(ptr_to_vaddr(block)), frames, PTE_DATA_RO, 2,
+                        DOMID_IO);
+    EXPECT_EQ(mmu_end(), want);
+    if (is_dom0())
+        EXPECT_EQ(mfn_x(pte_mfn(
+                      walk_entry(maddr_to_mfn(entry_of(ptr_to_vaddr(block))), 1,
+                                 pt_index(ptr_to_vaddr(block), 1) + 1))),
+                  VGA_TEXT + 1);
+    mmu_begin();
+    mmu_set_pte(at, (pte_t){ 0 });
+    mmu_set_run(entry_of(ptr_to_vaddr(block)), own_frames, NX_RW, 2);
+    mmu_flush_all();
+    EXPECT_EQ(mmu_end(), 0);
+    expect_sound(run_);
+    page_free(block, 1);
+}
+
+/* A run has frames of one owner; others are runs of their own in one call. */
+TEST(mmu, owners_do_not_mix)
+{
+    const maddr_t at = entry_of(fixmap_va(FIX_TEST));
+    uint8_t *p = page_alloc(1);
+    struct mmu_stats before;
+    struct walk w;
+
+    REQUIRE(p != NULL);
+    before = mmu_stats();
+    mmu_begin();
+    mmu_set_pte(at, pte_make(mfn_of(p), NX_RW));
+    mmu_set_pte_foreign(at, pte_make(mfn_of(p + PAGE_SIZE), NX_RW), DOMID_IO);
+    mmu_set_pte(at, pte_make(mfn_of(p), PTE_DATA_RO));
+    EXPECT_EQ(mmu_end(), -EBUSY);
+    EXPECT_EQ(mmu_stats().hypercalls, before.hypercalls + 1);
+
+    /* The refusal ended its own run; the last one was made. */
+    REQUIRE(walk_address(fixmap_va(FIX_TEST), &w));
+    EXPECT(!(w.entry[1].raw & PTE_RW));
+    fixmap_clear(FIX_TEST);
+    page_free(p, 1);
+}
+
+TEST(mmu, queueing_keeps_the_vcpu)
+{
+    const unsigned int before = this_vcpu()->preempt_off;
+
+    mmu_begin();
+    EXPECT_EQ(this_vcpu()->preempt_off, before + 1);
+    mmu_begin();
+    EXPECT(this_vcpu()->preempt_off > before);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(this_vcpu()->preempt_off, before + 1);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(this_vcpu()->preempt_off, before);
+
+    EXPECT_EQ(mmu_set_va_now(fixmap_va(FIX_TEST), (pte_t){ 0 }, UVMF_INVLPG),
+              0);
+    EXPECT_EQ(this_vcpu()->preempt_off, before);
+    EXPECT_EQ(mmu_set_va_now(_vaddr(start_info()->pt_base),
+                             pte_make(l4(), NX_RW), UVMF_NONE),
+              -EBUSY);
+    EXPECT_EQ(this_vcpu()->preempt_off, before);
 }
 
 TEST(mmu, more_than_the_queue_holds)

@@ -122,3 +122,73 @@ TEST(page, exhaustion_and_recovery)
     EXPECT_EQ(page_stats().free, n);
     check(run_);
 }
+
+TEST(page, note_is_0_when_allocated)
+{
+    void *p = page_alloc(0), *block;
+
+    REQUIRE(p != NULL);
+    EXPECT_EQ(*page_note(p), 0);
+    *page_note(p) = 0xbeef;
+    page_free(p, 0);
+    EXPECT(page_alloc(0) == p); /* freed last, allocated first */
+    EXPECT_EQ(*page_note(p), 0);
+    page_free(p, 0);
+
+    block = page_alloc(3);
+    REQUIRE(block != NULL);
+    *page_note(block) = 0xbeef;
+    page_free(block, 3);
+    block = page_alloc(3);
+    REQUIRE(block != NULL);
+    EXPECT_EQ(*page_note(block), 0);
+    page_free(block, 3);
+}
+
+/* Just the nth, whether a single page waits in the cache or not. */
+TEST(page, injected_failure_hits_the_nth)
+{
+    for (unsigned int order = 0; order < 3; order += 2) {
+        const uint64_t failures = page_stats().failures;
+        void *p[4];
+
+        page_free(page_alloc(0), 0);
+        page_inject_failure(3);
+        for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+            p[i] = page_alloc(order);
+        page_inject_failure(0);
+        for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+            EXPECT_EQ(p[i] == NULL, i == 2);
+            page_free(p[i], order);
+        }
+        EXPECT_EQ(page_stats().failures, failures + 1);
+        check(run_);
+    }
+}
+
+/* Misuse ends the domain, in release builds as well. */
+FATAL(page, double_free)
+{
+    void *p = page_alloc(0);
+
+    page_free(p, 0);
+    page_free(p, 0);
+}
+
+FATAL(page, double_free_of_a_block)
+{
+    void *p = page_alloc(4);
+
+    page_free(p, 4);
+    page_free(p, 4);
+}
+
+FATAL(page, wrong_order)
+{
+    page_free(page_alloc(4), 0);
+}
+
+FATAL(page, free_inside_a_block)
+{
+    page_free((uint8_t *)page_alloc(4) + PAGE_SIZE, 0);
+}

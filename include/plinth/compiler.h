@@ -27,6 +27,16 @@
 #define __cold          __attribute__((cold))
 #define __noinline      __attribute__((noinline))
 
+/*
+ * A function without the check of the stack at its entry.  For what is called
+ * often and has a small frame; what it calls must check or do without as well,
+ * so that it fits into STACK_RESERVE (plinth/stack.h).
+ */
+#define __no_stack_check __attribute__((no_instrument_function))
+
+/* A variable of undefined content: boot clears all others of the BSS. */
+#define __noinit __section(".bss.noinit")
+
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif

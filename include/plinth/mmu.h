@@ -24,7 +24,8 @@
  *
  *   units    entries by machine address; frames by mfn
  *   owns     nothing: requests are copied in, tables stay with the caller
- *   context  threads and boot; one queue per vCPU; not event handlers
+ *   context  threads and boot; not event handlers.  One queue per vCPU, and no
+ *            lock: from begin to end the thread is not preempted
  *   failure  the first refused request, as Xen's errno.  Requests before it
  *            have been made.  Those behind it in the same run have not; later
  *            runs have, so a caller who must undo keeps to one run between
@@ -61,10 +62,25 @@ void mmu_set_pte(maddr_t at, pte_t pte);
 /* The same, keeping the A and D bits that the CPU has set meanwhile. */
 void mmu_set_pte_keep_ad(maddr_t at, pte_t pte);
 
-/* The @nr entries from @at on map @frames with @flags; or nothing. */
+/*
+ * The @nr entries from @at on, all in one table, map @frames with @flags; or
+ * nothing; or become @ptes, keeping A and D.
+ */
 void mmu_set_run(maddr_t at, const mfn_t *frames, uint64_t flags,
                  unsigned int nr);
 void mmu_clear_run(maddr_t at, unsigned int nr);
+void mmu_set_run_keep_ad(maddr_t at, const uint64_t *ptes, unsigned int nr);
+
+/*
+ * Entries that map frames of another domain, @owner: DOMID_IO for memory of
+ * devices, or a domain that this one is privileged over.  Their neighbours of
+ * other owners are runs of their own.  Xen refuses: -EPERM a frame of devices
+ * that this domain may not use, -EBUSY one that is not @owner's, -ESRCH an
+ * @owner that does not exist.  A frame of our own is DOMID_SELF's.
+ */
+void mmu_set_pte_foreign(maddr_t at, pte_t pte, domid_t owner);
+void mmu_set_run_foreign(maddr_t at, const mfn_t *frames, uint64_t flags,
+                         unsigned int nr, domid_t owner);
 
 /* Xen's M2P gives @pfn for @mfn. */
 void mmu_set_m2p(mfn_t mfn, pfn_t pfn);
@@ -82,7 +98,10 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags);
 /* The same at once, and by itself: no begin and end. */
 int __must_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags);
 
-/* On all vCPUs that may have them, translations of @va, or all, are stale. */
+/*
+ * Translations of @va, or all, are stale, on all vCPUs that may have them: there
+ * is one so far.
+ */
 void mmu_flush_page(vaddr_t va);
 void mmu_flush_all(void);
 

@@ -10,6 +10,11 @@
  *   units    orders: 2^order pages, at a virtual address aligned to their
  *            size, contiguous by virtual address and pfn, not by mfn
  *   owns     a page belongs to whoever allocated it until page_free()
+ *   locks    one spinlock guards the free lists, the records of what is in them,
+ *            growing, and the counts; it is held while memory is mapped, and may
+ *            be taken inside any other (plinth/spinlock.h).  Single pages go by
+ *            a cache of this vCPU's first, which preempt_disable() guards.  The
+ *            record of an allocated block is its owner's
  *   context  threads and boot
  *   failure  NULL when memory is out, with everything still usable.  Misuse, a
  *            double free or a pointer that was never allocated, is a panic; a
@@ -83,5 +88,8 @@ struct page_stats page_stats(void);
  */
 int __must_check page_check(char *why, size_t len);
 
-/* For tests: the @nth allocation from now on says NULL; 0: none does. */
+/*
+ * For tests: the @nth allocation from now on says NULL; 0: none does.  Of all on
+ * this vCPU, and of those on others that find their cache empty.
+ */
 void page_inject_failure(uint64_t nth);
