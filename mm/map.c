@@ -71,12 +71,20 @@ static int check_flags(uint64_t flags)
 }
 
 /*
- * The frames to map: a list, or those from @first on.
+ * The frames to map: a list, or those from @first on.  Those of others, DOMID_IO
+ * among them, Xen takes only entry by entry: what it meets in a whole table must
+ * be the domain's own.
  */
 struct frames {
     const mfn_t *list;
     mfn_t first;
+    domid_t owner;
 };
+
+static bool is_foreign(struct frames f)
+{
+    return f.owner != DOMID_SELF;
+}
 
 static mfn_t next_frame(struct frames *f)
 {
@@ -136,7 +144,7 @@ static void request_entries(maddr_t at, struct frames f, uint64_t n,
 {
     mfn_t list[32];
 
-    if (f.list != NULL) {
+    if (f.list != NULL && !is_foreign(f)) {
         mmu_set_run(at, f.list, flags, n);
         return;
     }
@@ -145,7 +153,10 @@ static void request_entries(maddr_t at, struct frames f, uint64_t n,
 
         for (unsigned int i = 0; i < part; i++)
             list[i] = next_frame(&f);
-        mmu_set_run(at, list, flags, part);
+        if (is_foreign(f))
+            mmu_set_run_foreign(at, list, flags, part, f.owner);
+        else
+            mmu_set_run(at, list, flags, part);
         at = maddr_add(at, part * sizeof(pte_t));
         n -= part;
     }
@@ -182,14 +193,21 @@ static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
         mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
 }
 
-/* How many of the @n entries from that of @va on are present? */
+/*
+ * How many of the @n entries from that of @va on are present?  Bit 0 says it;
+ * eight at a time, because most of an unmapping's own cost is here.
+ */
 static unsigned int count_present(const struct l1 *l1, uintptr_t va,
                                   unsigned int n)
 {
-    const uint64_t *p = entry_ptr(l1, va);
-    unsigned int present = 0;
+    const uint64_t *p = entry_ptr(l1, va), *end = p + n;
+    uint64_t present = 0;
 
-    for (const uint64_t *end = p + n; p < end; p++)
+    for (; end - p >= 8; p += 8)
+        present += (p[0] & PTE_P) + (p[1] & PTE_P) + (p[2] & PTE_P) +
+                   (p[3] & PTE_P) + (p[4] & PTE_P) + (p[5] & PTE_P) +
+                   (p[6] & PTE_P) + (p[7] & PTE_P);
+    for (; p < end; p++)
         present += *p & PTE_P;
     return present;
 }
@@ -300,17 +318,33 @@ static int map_new_table(struct ptab_txn *txn, uintptr_t va, struct frames f,
 {
     uint64_t *table;
     maddr_t live;
-    const int rc = ptab_l1(txn, _vaddr(va), n == PT_ENTRIES, &table, &live);
+    const bool whole = n == PT_ENTRIES && !is_foreign(f);
+    const int rc = ptab_l1(txn, _vaddr(va), whole, &table, &live);
 
-    if (rc == 0)
+    if (rc == 0 && !is_foreign(f))
         fill_entries(&table[pt_index(_vaddr(va), 1)], f, n, flags);
     return rc;
+}
+
+/* The entries of [va, end) in tables that are all there by now. */
+static int map_foreign(struct space *space, uintptr_t va, uintptr_t end,
+                       struct frames f, uint64_t flags)
+{
+    while (va < end) {
+        const uint64_t n = pages_in_span(va, end);
+
+        set_entries(space, l1_find(space, va), va, f, n, flags);
+        skip_frames(&f, n);
+        va += n * PAGE_SIZE;
+    }
+    return mmu_send();
 }
 
 static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
                      struct frames f, uint64_t flags)
 {
     struct ptab_txn *txn = &txns[vcpu_id()];
+    const struct frames all = f;
     const uintptr_t start = va;
     int rc = 0;
 
@@ -320,10 +354,10 @@ static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
         const uint64_t n = pages_in_span(va, end);
         const struct l1 *l1 = l1_find(space, va);
 
-        if (l1 != NULL)
-            set_entries(space, l1, va, f, n, flags);
-        else
+        if (l1 == NULL)
             rc = map_new_table(txn, va, f, n, flags);
+        else if (!is_foreign(f))
+            set_entries(space, l1, va, f, n, flags);
         skip_frames(&f, n);
         va += n * PAGE_SIZE;
     }
@@ -335,6 +369,8 @@ static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
     } else {
         mmu_drop();
     }
+    if (rc == 0 && is_foreign(all))
+        rc = map_foreign(space, start, end, all, flags);
     if (rc == 0) {
         ptab_done(txn);
         keep_kernel_l3(txn);
@@ -413,7 +449,7 @@ static int __noinline map_many(struct space *space, uintptr_t start,
 static int map_range(struct space *space, uintptr_t va, uintptr_t end,
                      struct frames f, uint64_t flags)
 {
-    if (end - va == PAGE_SIZE && is_seen(space, va)) {
+    if (end - va == PAGE_SIZE && is_seen(space, va) && !is_foreign(f)) {
         const struct l1 *l1 = l1_find(space, va);
 
         if (l1 != NULL)
@@ -444,8 +480,11 @@ static int map_frames(struct space *space, vaddr_t va, struct frames f,
     if (rc != 0)
         return rc;
     spin_lock(&space->lock);
-    rc = map_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, f,
-                   leaf_flags(space, flags));
+    if (is_foreign(f) && !space->live)
+        rc = -EINVAL;
+    else
+        rc = map_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, f,
+                       leaf_flags(space, flags));
     spin_unlock(&space->lock);
     audit_count();
     return rc;
@@ -454,13 +493,31 @@ static int map_frames(struct space *space, vaddr_t va, struct frames f,
 int space_map(struct space *space, vaddr_t va, const mfn_t *frames, uint64_t nr,
               uint64_t flags)
 {
-    return map_frames(space, va, (struct frames){ .list = frames }, nr, flags);
+    return space_map_foreign(space, va, frames, nr, flags, DOMID_SELF);
 }
 
 int space_map_run(struct space *space, vaddr_t va, mfn_t first, uint64_t nr,
                   uint64_t flags)
 {
-    return map_frames(space, va, (struct frames){ .first = first }, nr, flags);
+    const struct frames f = { .first = first, .owner = DOMID_SELF };
+
+    return map_frames(space, va, f, nr, flags);
+}
+
+int space_map_foreign(struct space *space, vaddr_t va, const mfn_t *frames,
+                      uint64_t nr, uint64_t flags, domid_t owner)
+{
+    const struct frames f = { .list = frames, .owner = owner };
+
+    return map_frames(space, va, f, nr, flags);
+}
+
+int space_map_io(struct space *space, vaddr_t va, mfn_t first, uint64_t nr,
+                 uint64_t flags)
+{
+    const struct frames f = { .first = first, .owner = DOMID_IO };
+
+    return map_frames(space, va, f, nr, flags);
 }
 
 /*
@@ -667,14 +724,11 @@ static void save_entries(struct space *space, uintptr_t va, uintptr_t end,
  * Of an entry that @old was, with @flags for its own if any.  The A and D bits
  * are the CPU's; Xen adds what they are by then.
  */
-static pte_t changed(uint64_t old, uint64_t flags)
+static uint64_t changed(uint64_t old, uint64_t flags)
 {
-    pte_t pte = { old };
+    const uint64_t pte = flags ? (old & PTE_ADDR) | flags : old;
 
-    if (flags != 0)
-        pte = pte_make(pte_mfn(pte), flags);
-    pte.raw &= ~(PTE_A | PTE_D);
-    return pte;
+    return pte & ~(PTE_A | PTE_D);
 }
 
 static void protect_span(const struct space *space, uintptr_t va, uint64_t n,
@@ -682,17 +736,24 @@ static void protect_span(const struct space *space, uintptr_t va, uint64_t n,
 {
     const struct l1 *l1 = l1_find(space, va);
     uint64_t *entry = entry_ptr(l1, va);
+    maddr_t at = l1_entry(l1, va);
 
-    for (uint64_t i = 0; i < n; i++) {
-        const pte_t pte = changed(old[i], flags);
-
-        if (space->live)
-            mmu_set_pte_keep_ad(maddr_add(l1_entry(l1, va), i * sizeof(pte)),
-                                pte);
-        else
-            entry[i] = pte.raw | (entry[i] & (PTE_A | PTE_D));
-    }
     flush_span(space, va, n);
+    while (n > 0) {
+        const unsigned int part = MIN(n, 32ul);
+        uint64_t new[32];
+
+        for (unsigned int i = 0; i < part; i++)
+            new[i] = changed(old[i], flags);
+        if (space->live)
+            mmu_set_run_keep_ad(at, new, part);
+        for (unsigned int i = 0; i < part && !space->live; i++)
+            entry[i] = new[i] | (entry[i] & (PTE_A | PTE_D));
+        at = maddr_add(at, part * sizeof(*new));
+        entry += part;
+        old += part;
+        n -= part;
+    }
 }
 
 /* Write the entries of [va, end) from @old, with @flags for theirs if any. */
@@ -720,7 +781,8 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
         for (uint64_t i = 0; i < (end - va) / PAGE_SIZE; i++) {
             const mfn_t mfn = pte_mfn((pte_t){ old[i] });
 
-            rc = check_frames((struct frames){ .first = mfn }, 1, flags);
+            rc = check_frames(
+                (struct frames){ .first = mfn, .owner = DOMID_SELF }, 1, flags);
             if (rc != 0)
                 return rc;
         }

@@ -539,6 +539,18 @@ void page_keep(void *p)
     spin_unlock(&pages.lock);
 }
 
+uint16_t page_note_of(pfn_t pfn)
+{
+    const uint64_t n = pfn_x(pfn);
+    const struct page *r;
+
+    if (!is_linear(n) &&
+        (!kaddr_chunk_mapped(n / CHUNK_PAGES) || !kaddr_in_physmap(pfn)))
+        return 0;
+    r = record(n);
+    return r->state == ALLOCATED ? r->note : 0;
+}
+
 uint16_t *page_note(const void *p)
 {
     return &record_at(p)->note;

@@ -28,11 +28,7 @@ uint16_t *ptab_note(const void *page)
 
 bool ptab_is_table(pfn_t pfn)
 {
-    const void *page = kaddr_lookup(pfn);
-
-    /* Of pages that are free, or inside a block, the note is an old one. */
-    return is_builders(pfn) || (page != NULL && page_is_allocated(page) &&
-                                *page_note(page) & PTAB_TABLE);
+    return page_note_of(pfn) & PTAB_TABLE || is_builders(pfn);
 }
 
 /*

@@ -119,9 +119,26 @@ static void give_range(uint64_t start, uint64_t nr)
     spin_unlock(&lock);
 }
 
-/* The frames are @list's, or those from @first on. */
-static int map_somewhere(const mfn_t *list, mfn_t first, uint64_t nr,
-                         uint64_t flags, void **p)
+/* What to map: frames by list or side by side, and whose they are. */
+struct request {
+    const mfn_t *list;
+    mfn_t first;
+    domid_t owner;
+};
+
+static int map_at(vaddr_t va, const struct request *r, uint64_t nr,
+                  uint64_t flags)
+{
+    if (r->list != NULL)
+        return space_map_foreign(&kernel_space, va, r->list, nr, flags,
+                                 r->owner);
+    if (r->owner == DOMID_IO)
+        return space_map_io(&kernel_space, va, r->first, nr, flags);
+    return space_map_run(&kernel_space, va, r->first, nr, flags);
+}
+
+static int map_somewhere(const struct request *r, uint64_t nr, uint64_t flags,
+                         void **p)
 {
     uint64_t start;
     vaddr_t va;
@@ -133,8 +150,7 @@ static int map_somewhere(const mfn_t *list, mfn_t first, uint64_t nr,
         return rc;
 
     va = _vaddr(start * PAGE_SIZE);
-    rc = list ? space_map(&kernel_space, va, list, nr, flags)
-              : space_map_run(&kernel_space, va, first, nr, flags);
+    rc = map_at(va, r, nr, flags);
     if (rc == 0)
         *p = vaddr_to_ptr(va);
     else
@@ -144,12 +160,31 @@ static int map_somewhere(const mfn_t *list, mfn_t first, uint64_t nr,
 
 int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
 {
-    return map_somewhere(frames, INVALID_MFN, nr, flags, p);
+    const struct request r = { .list = frames, .owner = DOMID_SELF };
+
+    return map_somewhere(&r, nr, flags, p);
 }
 
 int vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p)
 {
-    return map_somewhere(NULL, first, nr, flags, p);
+    const struct request r = { .first = first, .owner = DOMID_SELF };
+
+    return map_somewhere(&r, nr, flags, p);
+}
+
+int vmap_foreign(const mfn_t *frames, uint64_t nr, uint64_t flags,
+                 domid_t owner, void **p)
+{
+    const struct request r = { .list = frames, .owner = owner };
+
+    return map_somewhere(&r, nr, flags, p);
+}
+
+int vmap_io(mfn_t first, uint64_t nr, uint64_t flags, void **p)
+{
+    const struct request r = { .first = first, .owner = DOMID_IO };
+
+    return map_somewhere(&r, nr, flags, p);
 }
 
 void vunmap(void *p, uint64_t nr)

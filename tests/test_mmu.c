@@ -444,24 +444,24 @@ TEST(mmu, owners_do_not_mix)
 
 TEST(mmu, queueing_keeps_the_vcpu)
 {
-    const unsigned int before = this_vcpu()->preempt_off;
+    const unsigned int before = this_vcpu()->preempt;
 
     mmu_begin();
-    EXPECT_EQ(this_vcpu()->preempt_off, before + 1);
+    EXPECT_EQ(this_vcpu()->preempt, before + 1);
     mmu_begin();
-    EXPECT(this_vcpu()->preempt_off > before);
+    EXPECT(this_vcpu()->preempt > before);
     EXPECT_EQ(mmu_end(), 0);
-    EXPECT_EQ(this_vcpu()->preempt_off, before + 1);
+    EXPECT_EQ(this_vcpu()->preempt, before + 1);
     EXPECT_EQ(mmu_end(), 0);
-    EXPECT_EQ(this_vcpu()->preempt_off, before);
+    EXPECT_EQ(this_vcpu()->preempt, before);
 
     EXPECT_EQ(mmu_set_va_now(fixmap_va(FIX_TEST), (pte_t){ 0 }, UVMF_INVLPG),
               0);
-    EXPECT_EQ(this_vcpu()->preempt_off, before);
+    EXPECT_EQ(this_vcpu()->preempt, before);
     EXPECT_EQ(mmu_set_va_now(_vaddr(start_info()->pt_base),
                              pte_make(l4(), NX_RW), UVMF_NONE),
               -EBUSY);
-    EXPECT_EQ(this_vcpu()->preempt_off, before);
+    EXPECT_EQ(this_vcpu()->preempt, before);
 }
 
 TEST(mmu, more_than_the_queue_holds)

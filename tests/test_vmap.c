@@ -6,6 +6,7 @@
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/start_info.h>
 #include <plinth/test.h>
 #include <plinth/vmap.h>
 
@@ -116,6 +117,61 @@ TEST(vmap, comes_and_goes)
     EXPECT_EQ(audit(why, sizeof(why)), 0);
     EXPECT_STR(why, "");
     teardown();
+}
+
+/* The text screen of a PC: the hardware domain may use it, and no other. */
+#define VGA _mfn(0xb8)
+
+TEST(vmap, memory_of_devices)
+{
+    static mfn_t own;
+    volatile uint16_t *screen;
+    void *p = NULL;
+    int rc;
+
+    REQUIRE(setup());
+    own = frames[0];
+    rc = vmap_io(VGA, 2, MAP_RW | MAP_UC, &p);
+    if (is_dom0()) {
+        EXPECT_EQ(rc, 0);
+        screen = p;
+        screen[0] = 0x0741;
+        EXPECT_EQ(screen[0], 0x0741);
+        vunmap(p, 2);
+        EXPECT_FAULT(TRAP_PF, (void)screen[0]);
+    } else {
+        EXPECT_EQ(rc, -EPERM);
+    }
+    /* Memory of our own is no device's. */
+    EXPECT_EQ(vmap_io(own, 1, MAP_RW, &p), -EBUSY);
+    EXPECT_EQ(vmap_foreign(&own, 1, MAP_RW, DOMID_IO, &p), -EBUSY);
+    EXPECT_EQ(vmap_foreign(frames, 1, MAP_R, 0x7000, &p), -ESRCH);
+    teardown();
+}
+
+/* In the middle, one that is refused: into new tables, and into live ones. */
+TEST(vmap, refused_foreign_frame_leaves_nothing)
+{
+    static mfn_t many[700];
+    const struct page_stats before = page_stats();
+    char why[120] = "";
+    void *p = NULL;
+
+    if (!is_dom0())
+        SKIP("only the hardware domain has frames of others to map");
+    REQUIRE(setup());
+    for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
+        many[i] = VGA;
+    EXPECT_EQ(vmap_foreign(many, ARRAY_SIZE(many), MAP_RW | MAP_UC, DOMID_IO, &p), 0);
+    vunmap(p, ARRAY_SIZE(many));
+    many[600] = frames[0];
+    EXPECT_EQ(vmap_foreign(many, ARRAY_SIZE(many), MAP_R, DOMID_IO, &p),
+              -EBUSY);
+    EXPECT_EQ(vmap_foreign(many + 590, 20, MAP_R, DOMID_IO, &p), -EBUSY);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    teardown();
+    EXPECT(page_stats().free + 64 >= before.free);
 }
 
 /* Giving back works with no memory left, in any order. */

@@ -58,6 +58,9 @@ void page_keep(void *p);
  */
 uint16_t *page_note(const void *p);
 
+/* Those of any pfn: 0 if no allocated block starts there. */
+uint16_t page_note_of(pfn_t pfn);
+
 /* The same by pfn, 32 bits, also for a page whose frame is gone. */
 uint32_t *page_link(pfn_t pfn);
 

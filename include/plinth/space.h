@@ -96,6 +96,17 @@ int __must_check space_map(struct space *space, vaddr_t va, const mfn_t *frames,
 int __must_check space_map_run(struct space *space, vaddr_t va, mfn_t first,
                                uint64_t nr, uint64_t flags);
 
+/*
+ * Frames of domain @owner, which this one is privileged over; and the memory of
+ * devices from @first on (DOMID_IO).  Into a live space only, -EINVAL otherwise.
+ * -EPERM for devices this domain may not use, -ESRCH for no such @owner.
+ */
+int __must_check space_map_foreign(struct space *space, vaddr_t va,
+                                   const mfn_t *frames, uint64_t nr,
+                                   uint64_t flags, domid_t owner);
+int __must_check space_map_io(struct space *space, vaddr_t va, mfn_t first,
+                              uint64_t nr, uint64_t flags);
+
 int __must_check space_unmap(struct space *space, vaddr_t va, uint64_t nr);
 
 /* Other rights for what is mapped; the A and D bits stay as the CPU left them. */
