@@ -48,10 +48,14 @@ static void count(evtchn_port_t port __unused, void *arg)
     (*(volatile uint64_t *)arg)++;
 }
 
+/* Far too many, but no end of the test if nobody stops them. */
+#define STORM 200000u
+
 static void count_and_send(evtchn_port_t port, void *arg)
 {
     count(port, arg);
-    (void)event_send(port);
+    if (*(uint64_t *)arg < STORM)
+        (void)event_send(port);
 }
 
 static bool is_nonzero(void *arg)

@@ -57,8 +57,10 @@ const char *events_abi(void);
 int __must_check event_alloc_unbound(domid_t remote, event_handler_t *fn,
                                      void *arg, evtchn_port_t *port);
 
-/* The other end of @remote's unbound port, which is for us.  One event at once
- * is pending, on our side: the remote may have sent before. */
+/*
+ * The other end of @remote's unbound port, which is for us.  One event is
+ * pending at once, on our side: the remote may have sent before.
+ */
 int __must_check event_bind_interdomain(domid_t remote,
                                         evtchn_port_t remote_port,
                                         event_handler_t *fn, void *arg,

@@ -42,8 +42,10 @@ const struct stack *stack_find(uintptr_t address);
 /* From now on the check guards @stack, which is the running one. */
 void stack_guard(const struct stack *stack);
 
-/* Register the stacks the image brings, give each vCPU its event stack, and
- * guard the boot stack. */
+/*
+ * Register the stacks the image brings, give each vCPU its event stack, and
+ * guard the boot stack.
+ */
 void stack_init(void);
 
 /* The page below the boot stack, to be unmapped. */
