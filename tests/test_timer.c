@@ -350,7 +350,9 @@ TEST(timer, callback_cancels_and_arms_others)
 static void again(struct timer *timer, void *arg)
 {
     note(timer, arg);
-    timer_arm(timer, 0);
+    /* Not for ever, if nobody holds it back. */
+    if (((struct probe *)arg)->fired < 100000)
+        timer_arm(timer, 0);
 }
 
 TEST(timer, callback_arms_itself_for_the_past)
