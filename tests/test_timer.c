@@ -146,6 +146,34 @@ TEST(time, clock_never_runs_backwards)
     EXPECT(n > 1000);
 }
 
+/*
+ * As on a CPU whose record is behind: this vCPU's is set back for a moment,
+ * unless Xen writes it just then.
+ */
+TEST(time, clock_stands_rather_than_run_backwards)
+{
+    struct vcpu_time_info *t = &this_vcpu_info()->time;
+    uint64_t before, during, after;
+    uint32_t version;
+
+    do {
+        const bool masked = upcall_mask();
+        const uint64_t was = t->system_time;
+
+        version = t->version;
+        before = ktime_ns();
+        t->system_time = was - NSEC_PER_SEC;
+        during = ktime_ns();
+        if (t->version == version)
+            t->system_time = was;
+        after = ktime_ns();
+        upcall_restore(masked);
+    } while (t->version != version);
+    EXPECT_EQ(during, before);
+    EXPECT(after >= before);
+    EXPECT(after - before < NSEC_PER_SEC);
+}
+
 TEST(time, wall_clock_goes_with_the_other)
 {
     const struct shared_info *s = shared_info();
@@ -542,6 +570,15 @@ TEST(idle, nothing_wakes_an_idle_guest)
         upcalls);
     EXPECT(slept <= 2);
     EXPECT(upcalls <= 2);
+}
+
+/* Xen's tick comes to a vCPU that runs, and so would not be seen above. */
+TEST(idle, nothing_interrupts_a_busy_guest)
+{
+    const uint64_t upcalls = event_stats().upcalls;
+
+    delay_ns(100 * NSEC_PER_MSEC);
+    EXPECT_EQ(event_stats().upcalls, upcalls);
 }
 
 /* A timer that was cancelled wakes nobody either. */
