@@ -44,7 +44,7 @@ core += $(addprefix mm/,frames.o balloon.o contig.o audit.o ptdump.o)
 
 # What every guest needs.
 core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
-core += $(addprefix kernel/,time.o shutdown.o)
+core += $(addprefix kernel/,time.o shutdown.o grant.o)
 
 # PV devices.
 core += drivers/console.o

@@ -65,6 +65,14 @@ static int set_walk(struct options *o, const char *value)
     return 0;
 }
 
+static int set_grant(struct options *o, const char *value)
+{
+    if (strcmp(value, "v1") != 0 && strcmp(value, "v2") != 0)
+        return -EINVAL;
+    o->grant_version = value[1] - '0';
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
@@ -74,6 +82,7 @@ static const struct {
     { "mmu", set_mmu },
     { "audit", set_audit },
     { "walk", set_walk },
+    { "grant", set_grant },
     { "exit", set_exit },
 };
 

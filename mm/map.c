@@ -655,11 +655,23 @@ int space_unmap(struct space *space, vaddr_t va, uint64_t nr)
  * Reserving: L1 tables whose entries somebody else will write.  A reserved entry
  * counts as a present one of its table, and so the table stays.
  */
+static bool has_tables(const struct space *space, uintptr_t va, uintptr_t end)
+{
+    for (; va < end; va = next_boundary(va, end, L1_SPAN))
+        if (l1_find(space, va) == NULL)
+            return false;
+    return true;
+}
+
 static int reserve_batch(struct space *space, uintptr_t start, uintptr_t end)
 {
     struct ptab_txn *txn = &txns[vcpu_id()];
     int rc = 0;
 
+    if (has_tables(space, start, end)) {
+        count_entries(space, start, end);
+        return 0;
+    }
     ptab_begin(txn, space, get_table, put_table);
     for (uintptr_t va = start; va < end && rc == 0;
          va = next_boundary(va, end, L1_SPAN)) {
@@ -696,14 +708,6 @@ static int reserve_range(struct space *space, uintptr_t start, uintptr_t end)
     if (rc != 0 && va > start)
         BUG_ON(unmap_many(space, start, va, true) != 0);
     return rc;
-}
-
-static bool has_tables(const struct space *space, uintptr_t va, uintptr_t end)
-{
-    for (; va < end; va = next_boundary(va, end, L1_SPAN))
-        if (l1_find(space, va) == NULL)
-            return false;
-    return true;
 }
 
 int space_reserve(struct space *space, vaddr_t va, uint64_t nr)

@@ -11,9 +11,9 @@
  *   failure  none.  In debug builds a vCPU that takes a lock it holds, or lets go
  *            of one it does not hold, is a panic
  *
- * Order, from the outer to the inner: space, vmap, heap, page allocator, list of
- * spaces.  The balloon's is held with none of them.  The queue of page-table
- * changes (plinth/mmu.h) is per vCPU.
+ * Order, from the outer to the inner: grants, space, vmap, heap, page allocator,
+ * list of spaces.  The balloon's is held with none of them.  The queue of
+ * page-table changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once
 
