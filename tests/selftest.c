@@ -24,6 +24,7 @@ int main(int argc, char *argv[])
         "ramdisk.size",   /* and its size in bytes */
         "steps",          /* of random tests */
         "expect",         /* "notes" or "legacy": how the image was loaded */
+        "peer",           /* the domain to share with */
         NULL,
     };
 

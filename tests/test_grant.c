@@ -10,9 +10,11 @@
 #include <plinth/options.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/parse.h>
 #include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/time.h>
 #include <plinth/walk.h>
 
 #include "abi.h"
@@ -758,4 +760,119 @@ TEST(grant, versions_can_be_changed)
     }
     EXPECT_EQ(grant_start(0), 0);
     EXPECT_EQ(grant_stop(), 0);
+}
+
+/*
+ * Two domains (tests/grant.sh): one gives, the other takes, and each tells the
+ * next step through the page.  peer= is the other one's number.  References are
+ * the first two of a new table.
+ */
+#define FIRST_REF GNTTAB_NR_RESERVED_ENTRIES
+
+enum word {
+    MAGIC,
+    ANSWER,
+    LET_GO
+};
+
+static bool within_seconds(unsigned int s, bool (*f)(void *ctx), void *ctx)
+{
+    const uint64_t end = time_ns() + s * NSEC_PER_SEC;
+
+    while (!f(ctx)) {
+        if (time_ns() > end)
+            return false;
+        hypercall_sched_op(SCHEDOP_yield, NULL);
+    }
+    return true;
+}
+
+static bool is_set(void *word)
+{
+    return *(volatile uint64_t *)word != 0;
+}
+
+static bool none_waits(void *unused __unused)
+{
+    return grant_retry() == 0;
+}
+
+static bool is_there(void *p)
+{
+    return map_one(FIRST_REF, 0, p) == 0;
+}
+
+static bool find_peer(domid_t *peer)
+{
+    const char *word = test_option("peer");
+    uint64_t n;
+
+    *peer = 0;
+    if (word == NULL || parse_u64(word, &n) != 0)
+        return false;
+    *peer = n;
+    return true;
+}
+
+FATAL(grant, give_to_peer)
+{
+    volatile uint64_t *page = page_alloc_zeroed(0);
+    uint64_t *readonly = page_alloc_zeroed(0);
+    grant_ref_t refs_given[2] = { 0 };
+
+    REQUIRE(page != NULL && readonly != NULL && find_peer(&self));
+    page[MAGIC] = 0x600d;
+    readonly[MAGIC] = 0x5eed;
+    REQUIRE(give((void *)(uintptr_t)page, false, &refs_given[0]) == 0);
+    REQUIRE(give(readonly, true, &refs_given[1]) == 0);
+    EXPECT_EQ(refs_given[0], FIRST_REF);
+    EXPECT_EQ(refs_given[1], FIRST_REF + 1);
+
+    EXPECT(within_seconds(30, is_set, (void *)(uintptr_t)&page[ANSWER]));
+    EXPECT_EQ(page[ANSWER], 0x7e11);
+    EXPECT_EQ(readonly[ANSWER], 0);
+    EXPECT_EQ(grant_end_access(refs_given[0]), -EBUSY);
+    EXPECT_EQ(grant_end_access_and_free(refs_given[0], (void *)(uintptr_t)page),
+              -EBUSY);
+    EXPECT_EQ(grant_stats().waiting, 1);
+    page[LET_GO] = 1;
+    EXPECT(within_seconds(30, none_waits, NULL));
+    EXPECT_EQ(grant_end_access_and_free(refs_given[1], readonly), 0);
+    EXPECT_EQ(grant_stop(), 0);
+}
+
+FATAL(grant, take_from_peer)
+{
+    uint64_t *page = NULL, *copied = page_alloc_zeroed(0);
+    struct gnttab_map_grant_ref writable;
+    mfn_t mfn;
+    void *p;
+
+    REQUIRE(copied != NULL && find_peer(&self));
+    REQUIRE(within_seconds(30, is_there, &page));
+    writable = one;
+    EXPECT_EQ(page[MAGIC], 0x600d);
+
+    /* It has no pfn here, and nothing takes it for one of ours. */
+    mfn = pte_mfn(entry_of(page));
+    EXPECT(pfn_eq(m2p_lookup(mfn), INVALID_PFN));
+    expect_sound(run_);
+    EXPECT_EQ(call_at(page).vector, TRAP_PF);
+
+    /* The other one is for reading, and for copying from. */
+    EXPECT_EQ(map_one(FIRST_REF + 1, 0, &p), -EIO);
+    EXPECT_EQ(map_one(FIRST_REF + 1, GNTMAP_readonly, &p), 0);
+    EXPECT_EQ(store_at((uint64_t *)p + ANSWER).vector, TRAP_PF);
+    EXPECT_EQ(*(uint64_t *)p, 0x5eed);
+    EXPECT_EQ(grant_unmap(&one, 1), 0);
+    copies[0] =
+        make_copy(FIRST_REF + 1, mfn_of(copied), GNTCOPY_source_gref, 8);
+    copies[0].source.offset = 0;
+    EXPECT_EQ(grant_copy(copies, 1), 0);
+    EXPECT_EQ(((volatile uint64_t *)copied)[2], 0x5eed);
+
+    page[ANSWER] = 0x7e11;
+    EXPECT(within_seconds(30, is_set, &page[LET_GO]));
+    EXPECT_EQ(grant_unmap(&writable, 1), 0);
+    page_free(copied, 0);
 }
