@@ -27,7 +27,7 @@ static struct {
     unsigned int frames, max_frames;
     grant_ref_t fresh, free;
     unsigned int used;
-    /* Ended, and mapped by their peers: chained by page_link(); 0 ends it. */
+    /* Ended, and mapped by their peers; 0 ends the chain. */
     grant_ref_t first_waiting, last_waiting;
     unsigned int waiting;
     unsigned int mapped;
@@ -50,10 +50,9 @@ static unsigned int nr_refs(unsigned int frames)
 /* Version 2 keeps what Xen says of an entry apart from it, in frames like these. */
 static unsigned int status_frames(unsigned int frames)
 {
-    return table.version == 1
-               ? 0
-               : (nr_refs(frames) * sizeof(grant_status_t) + PAGE_SIZE - 1) /
-                     PAGE_SIZE;
+    const size_t bytes = nr_refs(frames) * sizeof(grant_status_t);
+
+    return table.version == 1 ? 0 : ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 }
 
 /* Both versions begin with this. */
@@ -78,15 +77,32 @@ static uint64_t get_frame(grant_ref_t ref)
                : ((grant_entry_v2_t *)header(ref))->full_page.frame;
 }
 
-static bool in_use(grant_ref_t ref)
-{
-    return ref >= GNTTAB_NR_RESERVED_ENTRIES && ref < table.fresh &&
-           (header(ref)->flags & GTF_type_mask) == GTF_permit_access;
-}
-
 static const void *page_of(grant_ref_t ref)
 {
     return kaddr_lookup(m2p_lookup(_mfn(get_frame(ref))));
+}
+
+/* Chained by the links of their pages. */
+static grant_ref_t *next_waiting(grant_ref_t ref)
+{
+    return page_link(kaddr_pfn(page_of(ref)));
+}
+
+static bool is_waiting(grant_ref_t ref)
+{
+    grant_ref_t r = table.waiting > 0 ? table.first_waiting : 0;
+
+    while (r != 0 && r != ref)
+        r = *next_waiting(r);
+    return r != 0;
+}
+
+/* Is it somebody's?  Those that wait are ours. */
+static bool in_use(grant_ref_t ref)
+{
+    return ref >= GNTTAB_NR_RESERVED_ENTRIES && ref < table.fresh &&
+           (header(ref)->flags & GTF_type_mask) == GTF_permit_access &&
+           !is_waiting(ref);
 }
 
 /*
@@ -252,32 +268,24 @@ static int set_version(unsigned int version)
     return hypercall_grant_table_op(GNTTABOP_set_version, &op, 1);
 }
 
-/* @version, or what was asked for, or what the machine needs and Xen allows. */
-static int choose_version(unsigned int version)
+/* Of what the machine needs, what Xen allows; *@version may say it already. */
+static int choose_version(unsigned int *version)
 {
+    const bool asked = *version != 0;
     int rc;
 
-    if (version != 0)
-        return set_version(version);
-    version = options()->grant_version;
-    if (version == 0)
-        version = hypercall_memory_op(XENMEM_maximum_ram_page, NULL) >> 32 > 0
-                      ? 2
-                      : 1;
-    rc = set_version(version);
-    if (rc == -ENOSYS && version == 2) {
+    if (!asked)
+        *version = options()->grant_version;
+    if (*version == 0)
+        *version = hypercall_memory_op(XENMEM_maximum_ram_page, NULL) >> 32 > 0
+                       ? 2
+                       : 1;
+    rc = set_version(*version);
+    if (rc == -ENOSYS && *version == 2 && !asked) {
         pr_warn("Xen allows no grant table of version 2");
+        *version = 1;
         rc = set_version(1);
     }
-    return rc;
-}
-
-static int current_version(unsigned int *version)
-{
-    struct gnttab_get_version op = { .dom = DOMID_SELF };
-    const int rc = hypercall_grant_table_op(GNTTABOP_get_version, &op, 1);
-
-    *version = op.version;
     return rc;
 }
 
@@ -304,16 +312,15 @@ static void release_all(void)
 
 static int start(unsigned int version)
 {
-    int rc = choose_version(version);
+    int rc = choose_version(&version);
     void *p;
 
     if (rc == 0)
         rc = query_size(&table.max_frames);
-    if (rc == 0)
-        rc = current_version(&table.version);
     if (rc != 0)
         return rc;
 
+    table.version = version;
     table.frames = 0;
     table.fresh = GNTTAB_NR_RESERVED_ENTRIES;
     table.free = 0;
@@ -351,11 +358,11 @@ int grant_start(unsigned int version)
  */
 static void wait_for(grant_ref_t ref)
 {
-    *page_link(kaddr_pfn(page_of(ref))) = 0;
+    *next_waiting(ref) = 0;
     if (table.waiting++ == 0)
         table.first_waiting = ref;
     else
-        *page_link(kaddr_pfn(page_of(table.last_waiting))) = ref;
+        *next_waiting(table.last_waiting) = ref;
     table.last_waiting = ref;
 }
 
@@ -365,7 +372,7 @@ static void retry_one(void)
     const grant_ref_t ref = table.first_waiting;
     const pfn_t pfn = kaddr_pfn(page_of(ref));
 
-    table.first_waiting = *page_link(pfn);
+    table.first_waiting = *next_waiting(ref);
     table.waiting--;
     if (revoke(ref) == 0) {
         put_ref(ref);

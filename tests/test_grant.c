@@ -227,6 +227,9 @@ BOTH(mapped_page_is_freed_later)
         REQUIRE(grant_map(&ops[i], 1, (void **)&p[i]) == 0);
         EXPECT_EQ(grant_end_access_and_free(refs[i], other), -EINVAL);
         EXPECT_EQ(grant_end_access_and_free(refs[i], pages[i]), -EBUSY);
+        /* It is not ours to end any more. */
+        EXPECT_EQ(grant_end_access_and_free(refs[i], pages[i]), -EINVAL);
+        EXPECT_EQ(grant_end_access(refs[i]), -EINVAL);
     }
     EXPECT_EQ(grant_stats().waiting, 3);
     EXPECT_EQ(grant_retry(), 3);
@@ -236,6 +239,7 @@ BOTH(mapped_page_is_freed_later)
     }
 
     EXPECT_EQ(grant_unmap(&ops[1], 1), 0);
+    EXPECT_EQ(grant_end_access(refs[1]), -EINVAL);
     EXPECT_EQ(grant_retry(), 2);
     EXPECT(!page_is_allocated(pages[1]));
 
@@ -465,6 +469,7 @@ BOTH(refused_unmap_can_be_repeated)
     EXPECT_EQ(load_at(p + 32 * 512).vector, TRAP_PF);
     EXPECT_EQ(load_at(p + 34 * 512).vector, TRAP_PF);
     EXPECT_EQ(grant_end_access(refs[33]), -EBUSY);
+    EXPECT_EQ(ops[33].handle, 0x7fffffff); /* it counts as mapped */
     ops[33].handle = handle;
     EXPECT_EQ(grant_unmap(ops, 40), 0);
     EXPECT_EQ(load_at(p + 33 * 512).vector, TRAP_PF);
