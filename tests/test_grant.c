@@ -11,6 +11,7 @@
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/parse.h>
+#include <plinth/printk.h>
 #include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
@@ -880,4 +881,32 @@ FATAL(grant, take_from_peer)
     EXPECT(within_seconds(30, is_set, &page[LET_GO]));
     EXPECT_EQ(grant_unmap(&writable, 1), 0);
     page_free(copied, 0);
+}
+
+static bool is_gone(void *unused __unused)
+{
+    void *p;
+
+    if (map_one(FIRST_REF + 1, GNTMAP_readonly, &p) != 0)
+        return true;
+    (void)!grant_unmap(&one, 1);
+    return false;
+}
+
+/* What is mapped stays good when its owner is destroyed, and can be unmapped. */
+FATAL(grant, outlive_peer)
+{
+    struct gnttab_map_grant_ref held;
+    uint64_t *page = NULL;
+
+    REQUIRE(find_peer(&self));
+    REQUIRE(within_seconds(30, is_there, &page));
+    held = one;
+    say("# mapped\n");
+    REQUIRE(within_seconds(30, is_gone, NULL));
+    EXPECT_EQ(page[MAGIC], 0x600d);
+    page[ANSWER] = 1;
+    expect_sound(run_);
+    EXPECT_EQ(grant_unmap(&held, 1), 0);
+    EXPECT_EQ(load_at(page).vector, TRAP_PF);
 }
