@@ -45,7 +45,7 @@ core += $(addprefix mm/,frames.o balloon.o contig.o audit.o ptdump.o)
 
 # What every guest needs.
 core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
-core += $(addprefix kernel/,time.o shutdown.o)
+core += $(addprefix kernel/,time.o shutdown.o grant.o)
 
 # Events, and what they wake.
 core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)

@@ -73,6 +73,14 @@ static int set_events(struct options *o, const char *value)
     return 0;
 }
 
+static int set_grant(struct options *o, const char *value)
+{
+    if (strcmp(value, "v1") != 0 && strcmp(value, "v2") != 0)
+        return -EINVAL;
+    o->grant_version = value[1] - '0';
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct options *o, const char *value);
@@ -83,6 +91,7 @@ static const struct {
     { "audit", set_audit },
     { "walk", set_walk },
     { "events", set_events },
+    { "grant", set_grant },
     { "exit", set_exit },
 };
 

@@ -416,7 +416,8 @@ static bool is_seen(const struct space *space, uintptr_t va)
     return is_kernels(va) || mfn_eq(space->l4, walk_current_l4());
 }
 
-static int unmap_many(struct space *space, uintptr_t va, uintptr_t end);
+static int unmap_many(struct space *space, uintptr_t va, uintptr_t end,
+                      bool empty);
 
 /* Not inlined, here and below: a single page shall not pay for what this uses. */
 static int __noinline map_many(struct space *space, uintptr_t start,
@@ -442,7 +443,7 @@ static int __noinline map_many(struct space *space, uintptr_t start,
         va = stop;
     }
     if (rc != 0 && va > start)
-        BUG_ON(unmap_many(space, start, va) != 0);
+        BUG_ON(unmap_many(space, start, va, false) != 0);
     return rc;
 }
 
@@ -527,6 +528,7 @@ int space_map_io(struct space *space, vaddr_t va, mfn_t first, uint64_t nr,
 /* Tables on their way out: freed once Xen has let go of them. */
 struct unhooked {
     struct space *space;
+    bool empty; /* the entries are: these were reserved */
     struct page_list pages;
 };
 
@@ -583,6 +585,8 @@ static void unmap_span(struct unhooked *u, uintptr_t va, unsigned int n)
     }
     if (l1->note != NULL)
         *l1->note -= n;
+    if (u->empty)
+        return;
     clear_entries(u->space, l1, va, n);
     flush_span(u->space, va, n);
 }
@@ -638,9 +642,10 @@ static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
 }
 
 /* Ends where a batch does; true when tables went. */
-static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end)
+static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end,
+                        bool empty)
 {
-    struct unhooked u = { .space = space };
+    struct unhooked u = { .space = space, .empty = empty };
     const bool whole = is_whole_l2(space, *from, end);
     const uintptr_t stop =
         next_boundary(*from, end, whole ? L2_SPAN : BATCH_SPAN);
@@ -658,19 +663,19 @@ static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end)
 }
 
 static int __noinline unmap_many(struct space *space, uintptr_t start,
-                                 uintptr_t end)
+                                 uintptr_t end, bool empty)
 {
     /* An L3 of the kernel's half is in every L4, and stays. */
     const unsigned int top = is_kernels(start) ? 2 : 3;
     uintptr_t va = start;
     bool gone = false;
 
-    if (!all_present(space, va, end, true))
-        return -ENOENT;
+    if (!all_present(space, va, end, !empty))
+        return empty ? -EBUSY : -ENOENT;
 
     mmu_begin();
     while (va < end)
-        gone |= unmap_batch(space, &va, end);
+        gone |= unmap_batch(space, &va, end, empty);
     for (unsigned int level = 2; gone && level <= top; level++)
         reclaim(space, start, end, level);
     BUG_ON(mmu_end() != 0);
@@ -687,7 +692,7 @@ static int unmap_range(struct space *space, uintptr_t va, uintptr_t end)
         if (l1->note == NULL || *l1->note > (PTAB_TABLE | 1))
             return write_one(l1, va, (pte_t){ 0 }, UVMF_INVLPG);
     }
-    return unmap_many(space, va, end);
+    return unmap_many(space, va, end, false);
 }
 
 int space_unmap(struct space *space, vaddr_t va, uint64_t nr)
@@ -698,6 +703,93 @@ int space_unmap(struct space *space, vaddr_t va, uint64_t nr)
         return rc;
     spin_lock(&space->lock);
     rc = unmap_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE);
+    spin_unlock(&space->lock);
+    audit_count();
+    return rc;
+}
+
+/*
+ * Reserving: L1 tables whose entries somebody else will write.  A reserved entry
+ * counts as a present one of its table, and so the table stays.
+ */
+static bool has_tables(const struct space *space, uintptr_t va, uintptr_t end)
+{
+    for (; va < end; va = next_boundary(va, end, L1_SPAN))
+        if (l1_find(space, va) == NULL)
+            return false;
+    return true;
+}
+
+static int reserve_batch(struct space *space, uintptr_t start, uintptr_t end)
+{
+    struct ptab_txn *txn = &txns[vcpu_id()];
+    int rc = 0;
+
+    if (has_tables(space, start, end)) {
+        count_entries(space, start, end);
+        return 0;
+    }
+    ptab_begin(txn, space, get_table, put_table);
+    for (uintptr_t va = start; va < end && rc == 0;
+         va = next_boundary(va, end, L1_SPAN)) {
+        uint64_t *table;
+        maddr_t live;
+
+        if (l1_find(space, va) == NULL)
+            rc = ptab_l1(txn, _vaddr(va), false, &table, &live);
+    }
+    if (rc != 0) {
+        ptab_abort(txn);
+        return rc;
+    }
+    rc = ptab_commit(txn);
+    if (rc == 0) {
+        keep_kernel_l3(txn);
+        count_entries(space, start, end);
+    }
+    return rc;
+}
+
+static int reserve_range(struct space *space, uintptr_t start, uintptr_t end)
+{
+    uintptr_t va = start;
+    int rc = all_present(space, start, end, false) ? 0 : -EEXIST;
+
+    while (va < end && rc == 0) {
+        const uintptr_t stop = next_boundary(va, end, BATCH_SPAN);
+
+        rc = reserve_batch(space, va, stop);
+        if (rc == 0)
+            va = stop;
+    }
+    if (rc != 0 && va > start)
+        BUG_ON(unmap_many(space, start, va, true) != 0);
+    return rc;
+}
+
+int space_reserve(struct space *space, vaddr_t va, uint64_t nr)
+{
+    int rc = check_range(space, va, nr);
+
+    if (rc != 0)
+        return rc;
+    spin_lock(&space->lock);
+    rc = reserve_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE);
+    spin_unlock(&space->lock);
+    audit_count();
+    return rc;
+}
+
+int space_release(struct space *space, vaddr_t va, uint64_t nr)
+{
+    const uintptr_t start = vaddr_x(va), end = start + nr * PAGE_SIZE;
+    int rc = check_range(space, va, nr);
+
+    if (rc != 0)
+        return rc;
+    spin_lock(&space->lock);
+    rc = has_tables(space, start, end) ? unmap_many(space, start, end, true)
+                                       : -ENOENT;
     spin_unlock(&space->lock);
     audit_count();
     return rc;

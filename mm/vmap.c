@@ -80,8 +80,10 @@ static int init_once(void)
 
 static int take_range_locked(uint64_t nr, uint64_t *start)
 {
-    int rc = init_once();
+    int rc = nr == 0 || nr >= (VMAP_END - VMAP_BASE) / PAGE_SIZE ? -EINVAL : 0;
 
+    if (rc == 0)
+        rc = init_once();
     if (rc == 0)
         rc = add_spares();
     if (rc != 0)
@@ -112,7 +114,7 @@ static void give_range(uint64_t start, uint64_t nr)
     spin_lock(&lock);
     rc = ranges_free(&area, start, nr + GUARD);
     if (rc != 0)
-        panic("vunmap: %#lx, %lu pages, is no range of vmap's: %s",
+        panic("vmap: %#lx, %lu pages, is no range that was given: %s",
               start * PAGE_SIZE, nr, errno_name(rc));
     nr_ranges--;
     drop_spares();
@@ -142,10 +144,8 @@ static int map_somewhere(const struct request *r, uint64_t nr, uint64_t flags,
 {
     uint64_t start;
     vaddr_t va;
-    int rc = nr == 0 || nr >= (VMAP_END - VMAP_BASE) / PAGE_SIZE ? -EINVAL : 0;
+    int rc = take_range(nr, &start);
 
-    if (rc == 0)
-        rc = take_range(nr, &start);
     if (rc != 0)
         return rc;
 
@@ -193,6 +193,30 @@ void vunmap(void *p, uint64_t nr)
 
     if (rc != 0)
         panic("vunmap: %p, %lu pages: %s", p, nr, errno_name(rc));
+    give_range((uintptr_t)p / PAGE_SIZE, nr);
+}
+
+int vmap_reserve(uint64_t nr, void **p)
+{
+    uint64_t start;
+    int rc = take_range(nr, &start);
+
+    if (rc != 0)
+        return rc;
+    rc = space_reserve(&kernel_space, _vaddr(start * PAGE_SIZE), nr);
+    if (rc == 0)
+        *p = vaddr_to_ptr(_vaddr(start * PAGE_SIZE));
+    else
+        give_range(start, nr);
+    return rc;
+}
+
+void vmap_release(void *p, uint64_t nr)
+{
+    const int rc = space_release(&kernel_space, ptr_to_vaddr(p), nr);
+
+    if (rc != 0)
+        panic("vmap_release: %p, %lu pages: %s", p, nr, errno_name(rc));
     give_range((uintptr_t)p / PAGE_SIZE, nr);
 }
 

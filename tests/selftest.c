@@ -26,6 +26,7 @@ int main(int argc, char *argv[])
         "idle",           /* how many seconds nothing may wake us */
         "ports",          /* a domU may have more than 1023 of them */
         "expect",         /* "notes" or "legacy": how the image was loaded */
+        "peer",           /* the domain to share with */
         NULL,
     };
 

@@ -45,7 +45,8 @@ TEST(options, defaults)
 TEST(options, ours_and_the_applications)
 {
     parse("one plinth.loglevel=debug two=2 plinth.report=off "
-          "plinth.exit=qemu plinth.audit=100 plinth.walk=selfmap three");
+          "plinth.exit=qemu plinth.audit=100 plinth.walk=selfmap "
+          "plinth.grant=v2 three");
     EXPECT_EQ(o.argc, 4);
     EXPECT_STR(o.argv[1], "one");
     EXPECT_STR(o.argv[2], "two=2");
@@ -56,6 +57,7 @@ TEST(options, ours_and_the_applications)
     EXPECT(o.exit_qemu);
     EXPECT_EQ(o.audit, 100);
     EXPECT(o.walk_selfmap);
+    EXPECT_EQ(o.grant_version, 2);
     EXPECT_EQ(o.warnings, 0);
 }
 
@@ -86,8 +88,9 @@ TEST(options, bad_value_is_named)
     EXPECT(strstr(said, "\"loud\" is not a value it takes") != NULL);
 
     parse("plinth.report=maybe plinth.exit=bochs plinth.loglevel "
-          "plinth.audit=often");
-    EXPECT_EQ(o.warnings, 4);
+          "plinth.audit=often plinth.grant=v3");
+    EXPECT_EQ(o.warnings, 5);
+    EXPECT_EQ(o.grant_version, 0);
     EXPECT_EQ(o.audit, 0);
     EXPECT(o.report);
     EXPECT(!o.exit_qemu);

@@ -6,6 +6,7 @@
 #include <plinth/mmu.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/space.h>
 #include <plinth/start_info.h>
 #include <plinth/test.h>
 #include <plinth/vmap.h>
@@ -162,7 +163,8 @@ TEST(vmap, refused_foreign_frame_leaves_nothing)
     REQUIRE(setup());
     for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
         many[i] = VGA;
-    EXPECT_EQ(vmap_foreign(many, ARRAY_SIZE(many), MAP_RW | MAP_UC, DOMID_IO, &p), 0);
+    EXPECT_EQ(
+        vmap_foreign(many, ARRAY_SIZE(many), MAP_RW | MAP_UC, DOMID_IO, &p), 0);
     vunmap(p, ARRAY_SIZE(many));
     many[600] = frames[0];
     EXPECT_EQ(vmap_foreign(many, ARRAY_SIZE(many), MAP_R, DOMID_IO, &p),
@@ -199,6 +201,109 @@ TEST(vmap, giving_back_needs_no_memory)
         page_inject_failure(0);
     }
     teardown();
+}
+
+/*
+ * Reserved ranges: tables and nothing in them.
+ */
+static bool is_mapped(const void *p)
+{
+    return pte_present(space_query(&kernel_space, ptr_to_vaddr(p)));
+}
+
+static void check_reserved(struct test_run *run_, uint64_t nr)
+{
+    const pte_t none = { 0 };
+    char why[120] = "";
+    uint8_t *p = NULL, *last;
+
+    REQUIRE(vmap_reserve(nr, (void **)&p) == 0);
+    last = p + (nr - 1) * PAGE_SIZE;
+    EXPECT(!is_mapped(p) && !is_mapped(last));
+    EXPECT_FAULT(TRAP_PF, *(volatile uint8_t *)p = 1);
+    /* Xen finds an L1 for the first and for the last page. */
+    EXPECT_EQ(mmu_set_va_now(ptr_to_vaddr(p), none, 0), 0);
+    EXPECT_EQ(mmu_set_va_now(ptr_to_vaddr(last), none, 0), 0);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    vmap_release(p, nr);
+}
+
+TEST(vmap, reserved_range_has_tables_and_no_pages)
+{
+    static const uint64_t sizes[] = { 1, 8, 511, 512, 513, 17000 };
+    void *p;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+        check_reserved(run_, sizes[i]);
+    EXPECT_EQ(vmap_reserve(0, &p), -EINVAL);
+}
+
+/* What comes and goes beside it in the same table does not take the table. */
+TEST(vmap, reserved_tables_stay)
+{
+    uint8_t *p = NULL, *q = NULL;
+    pte_t none = { 0 };
+
+    REQUIRE(setup());
+    REQUIRE(vmap_reserve(2, (void **)&p) == 0);
+    for (unsigned int i = 0; i < 3; i++) {
+        EXPECT_EQ(vmap(frames, PAGES, MAP_RW, (void **)&q), 0);
+        EXPECT_EQ((uintptr_t)q >> 21, (uintptr_t)p >> 21);
+        vunmap(q, PAGES);
+        EXPECT_EQ(vmap(frames, 1, MAP_RW, (void **)&q), 0);
+        vunmap(q, 1);
+        EXPECT_EQ(mmu_set_va_now(ptr_to_vaddr(p), none, 0), 0);
+    }
+    /* And in the range itself. */
+    EXPECT_EQ(space_map(&kernel_space, ptr_to_vaddr(p), frames, 2, MAP_RW), 0);
+    EXPECT_EQ(space_release(&kernel_space, ptr_to_vaddr(p), 2), -EBUSY);
+    EXPECT_EQ(space_unmap(&kernel_space, ptr_to_vaddr(p), 2), 0);
+    EXPECT_EQ(mmu_set_va_now(ptr_to_vaddr(p), none, 0), 0);
+    vmap_release(p, 2);
+    teardown();
+}
+
+TEST(vmap, release_of_nothing_is_refused)
+{
+    const vaddr_t va = _vaddr(0xffffd00000000000);
+
+    EXPECT_EQ(space_release(&kernel_space, va, 2), -ENOENT);
+    EXPECT_EQ(space_reserve(&kernel_space, va, 2), 0);
+    EXPECT_EQ(space_release(&kernel_space, va, 2), 0);
+    EXPECT_EQ(space_release(&kernel_space, va, 2), -ENOENT);
+}
+
+TEST(vmap, every_failure_of_a_reserve_leaves_nothing)
+{
+    const uint64_t before = in_use();
+    char why[120] = "";
+    void *p = &p;
+    int rc = -1;
+
+    for (unsigned int n = 1; n < 60 && rc != 0; n++) {
+        page_inject_failure(n);
+        rc = vmap_reserve(20000, &p);
+        page_inject_failure(0);
+        EXPECT(rc == 0 || (rc == -ENOMEM && p == &p));
+    }
+    EXPECT_EQ(rc, 0);
+    if (rc == 0)
+        vmap_release(p, 20000);
+    p = &p;
+    rc = -1;
+    for (unsigned int n = 1; n < 200 && rc != 0; n++) {
+        mmu_inject_failure(n);
+        rc = vmap_reserve(20000, &p);
+        mmu_inject_failure(0);
+        EXPECT(rc == 0 || (rc == -ENOMEM && p == &p));
+    }
+    EXPECT_EQ(rc, 0);
+    if (rc == 0)
+        vmap_release(p, 20000);
+    EXPECT_EQ(in_use(), before);
+    EXPECT_EQ(audit(why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
 }
 
 FATAL(vmap, unmapping_twice)

@@ -38,6 +38,7 @@ hypercall_page:
     SLOT(set_timer_op)
     SLOT(xen_version)
     SLOT(console_io)
+    SLOT(grant_table_op)
     SLOT(vm_assist)
     SLOT(update_va_mapping_otherdomain)
     SLOT(vcpu_op)

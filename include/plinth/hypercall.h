@@ -22,6 +22,7 @@
 #include <plinth/pte.h>
 #include <xen/callback.h>
 #include <xen/event_channel.h>
+#include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
@@ -171,6 +172,13 @@ static inline int hypercall_callback_op(unsigned int cmd, void *arg)
 static inline int hypercall_event_channel_op(unsigned int cmd, void *arg)
 {
     return HYPERCALL(event_channel_op, 2, cmd, arg);
+}
+
+/* @args is an array of @count structures; each has a status of its own. */
+static inline int hypercall_grant_table_op(unsigned int cmd, void *args,
+                                           unsigned int count)
+{
+    return HYPERCALL(grant_table_op, 3, cmd, args, count);
 }
 
 static inline int hypercall_physdev_op(unsigned int cmd, void *arg)

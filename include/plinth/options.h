@@ -13,6 +13,7 @@
  *     plinth.audit=N                        audit memory each N operations
  *     plinth.walk=selfmap                   walk page tables by the self-map
  *     plinth.events=2l                      no FIFO event channels
+ *     plinth.grant=v1|v2                    version of the grant table
  *     plinth.exit=qemu                      dom0: end QEMU with a status
  *
  *   owns     a copy of the line; argv points into it
@@ -33,8 +34,9 @@ struct options {
     bool exit_qemu;
     bool mmu_sync;
     bool events_2l;
-    uint64_t audit; /* 0: never */
     bool walk_selfmap;
+    uint64_t audit;             /* 0: never */
+    unsigned int grant_version; /* 0: as is right */
 
     int argc;
     char *argv[OPTIONS_MAX_ARGS + 1]; /* [0] is "plinth"; ends with NULL */

@@ -109,6 +109,14 @@ int __must_check space_map_io(struct space *space, vaddr_t va, mfn_t first,
 
 int __must_check space_unmap(struct space *space, vaddr_t va, uint64_t nr);
 
+/*
+ * Make the L1 tables for @nr pages at @va and keep them: entries that others
+ * write, as Xen does those of grants, need one that stays.  The entries are
+ * empty.  Release says -EBUSY while one is not, -ENOENT where there is no table.
+ */
+int __must_check space_reserve(struct space *space, vaddr_t va, uint64_t nr);
+int __must_check space_release(struct space *space, vaddr_t va, uint64_t nr);
+
 /* Other rights for what is mapped; the A and D bits stay as the CPU left them. */
 int __must_check space_protect(struct space *space, vaddr_t va, uint64_t nr,
                                uint64_t flags);

@@ -14,9 +14,10 @@
  *   failure  none.  In debug builds a vCPU that takes a lock it holds, or lets go
  *            of one it does not hold, is a panic
  *
- * Order, from the outer to the inner: space, vmap, heap, page allocator, list of
- * spaces.  The balloon's is taken with none of them.  Those of events: event
- * ports, over the page allocator; timers, console, over nothing.  The queue of
+ * Order, from the outer to the inner: grants, space, vmap, heap, page allocator,
+ * list of spaces.  The balloon's is taken with none of them.  Those of events:
+ * event ports, over the page allocator; wait queues, over run queues, over
+ * timers; console, over nothing.  The list of threads: over nothing.  The queue of
  * page-table changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once

@@ -7,11 +7,11 @@
  * each range one page is left unmapped.
  *
  *   units    pages
- *   owns     the address range is the caller's until vunmap(); the frames always
- *            are
+ *   owns     the address range is the caller's until vunmap() or
+ *            vmap_release(); the frames always are
  *   context  threads and boot
  *   failure  -ENOMEM, -ENOSPC when the area is full, and what space_map() says;
- *            nothing has changed then.  vunmap() of what is no such range is a
+ *            nothing has changed then.  To give back what is no such range is a
  *            panic
  */
 #pragma once
@@ -37,5 +37,12 @@ int __must_check vmap_io(mfn_t first, uint64_t nr, uint64_t flags, void **p);
 
 /* Undo a vmap() of @nr pages. */
 void vunmap(void *p, uint64_t nr);
+
+/*
+ * An address for @nr pages that has its L1 tables but maps nothing yet, for what
+ * others map there (plinth/grant.h).  It must be empty again to be given back.
+ */
+int __must_check vmap_reserve(uint64_t nr, void **p);
+void vmap_release(void *p, uint64_t nr);
 
 struct ranges_stats vmap_stats(void);
