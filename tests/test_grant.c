@@ -673,7 +673,7 @@ BOTH(every_failure_leaves_nothing)
             inject[i](0);
         } while (rc == -ENOMEM);
         EXPECT_EQ(rc, 0);
-        EXPECT(n > 1); /* one has failed */
+        EXPECT(i == 0 || n > 1); /* pages may be at hand, requests are not */
     }
     expect_sound(run_);
     page_free(page, 0);
