@@ -194,22 +194,27 @@ static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
 }
 
 /*
- * How many of the @n entries from that of @va on are present?  Bit 0 says it;
- * eight at a time, because most of an unmapping's own cost is here.
+ * Are all of the @n entries from that of @va on present (or none)?  Eight at a
+ * time, because most of an unmapping's own cost is here.
  */
-static unsigned int count_present(const struct l1 *l1, uintptr_t va,
-                                  unsigned int n)
+static bool entries_present(const struct l1 *l1, uintptr_t va, unsigned int n,
+                            bool present)
 {
     const uint64_t *p = entry_ptr(l1, va), *end = p + n;
-    uint64_t present = 0;
+    uint64_t all = PTE_P, any = 0;
 
+    if (present) {
+        for (; end - p >= 8; p += 8)
+            all &= p[0] & p[1] & p[2] & p[3] & p[4] & p[5] & p[6] & p[7];
+        for (; p < end; p++)
+            all &= *p;
+        return all & PTE_P;
+    }
     for (; end - p >= 8; p += 8)
-        present += (p[0] & PTE_P) + (p[1] & PTE_P) + (p[2] & PTE_P) +
-                   (p[3] & PTE_P) + (p[4] & PTE_P) + (p[5] & PTE_P) +
-                   (p[6] & PTE_P) + (p[7] & PTE_P);
+        any |= p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7];
     for (; p < end; p++)
-        present += *p & PTE_P;
-    return present;
+        any |= *p;
+    return !(any & PTE_P);
 }
 
 /* Are all pages of [va, end) mapped (or none)? */
@@ -220,8 +225,7 @@ static bool all_present(const struct space *space, uintptr_t va, uintptr_t end,
         const uint64_t n = pages_in_span(va, end);
         const struct l1 *l1 = l1_find(space, va);
 
-        if (l1 == NULL ? present
-                       : count_present(l1, va, n) != (present ? n : 0))
+        if (l1 == NULL ? present : !entries_present(l1, va, n, present))
             return false;
         va += n * PAGE_SIZE;
     }
