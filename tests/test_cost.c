@@ -96,6 +96,26 @@ static void map_and_unmap(uint64_t nr, const char *where)
         mapped / nr, unmapped / nr, rc ? " (failed)" : "");
 }
 
+static void protect(uint64_t nr)
+{
+    uint64_t t[4];
+    int rc;
+
+    rc = space_map(&kernel_space, _vaddr(BASE), frames, nr, MAP_RW);
+    t[0] = rdtsc();
+    rc |= space_protect(&kernel_space, _vaddr(BASE), nr, MAP_R);
+    t[1] = rdtsc();
+    rc |= space_protect(&kernel_space, _vaddr(BASE), nr, MAP_RW);
+    t[2] = rdtsc();
+    rc |= space_protect(&kernel_space, _vaddr(BASE), nr, MAP_RW);
+    t[3] = rdtsc();
+    rc |= space_unmap(&kernel_space, _vaddr(BASE), nr);
+    say("# cost: protect %lu pages: RW to R %lu a page, R to RW %lu, RW to RW "
+        "%lu%s\n",
+        nr, (t[1] - t[0]) / nr, (t[2] - t[1]) / nr, (t[3] - t[2]) / nr,
+        rc ? " (failed)" : "");
+}
+
 FATAL(cost, mapping)
 {
     static const uint64_t sizes[] = { 1, 8, 64, 511, 4096 };
@@ -116,6 +136,8 @@ FATAL(cost, mapping)
         map_and_unmap(sizes[i], "into a live table");
         map_and_unmap(sizes[i], "into a live table, again");
     }
+    protect(1);
+    protect(511);
 }
 
 /*
