@@ -24,6 +24,7 @@
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/trap.h>
+#include <plinth/user.h>
 #include <plinth/upcall.h>
 
 void __noreturn kernel_main(const struct start_info *si);
@@ -53,6 +54,7 @@ void kernel_main(const struct start_info *si)
     stack_init();        /* backtraces, and the overflow check */
     start_info_take(si); /* nothing is believed before its magic */
     trap_init();         /* from here on a fault says what it was */
+    user_init();         /* and `syscall` in user mode has an entry */
     shared_info_init();  /* needs no page tables of ours */
     time_init();
     boot_map_init(); /* walk and check what the builder made */
