@@ -34,7 +34,7 @@ core += kernel/main.o kernel/start_info.o kernel/shared_info.o kernel/options.o
 core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
-core += $(addprefix arch/x86/,user.o user_entry.o segments.o)
+core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
 core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
 core += arch/x86/pvclock.o
 

@@ -24,8 +24,9 @@
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/trap.h>
-#include <plinth/user.h>
 #include <plinth/upcall.h>
+#include <plinth/user.h>
+#include <plinth/watch.h>
 
 void __noreturn kernel_main(const struct start_info *si);
 
@@ -55,7 +56,8 @@ void kernel_main(const struct start_info *si)
     start_info_take(si); /* nothing is believed before its magic */
     trap_init();         /* from here on a fault says what it was */
     user_init();         /* and `syscall` in user mode has an entry */
-    shared_info_init();  /* needs no page tables of ours */
+    watch_init();
+    shared_info_init(); /* needs no page tables of ours */
     time_init();
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */

@@ -21,6 +21,7 @@
 #include <plinth/upcall.h>
 #include <plinth/user.h>
 #include <plinth/walk.h>
+#include <plinth/watch.h>
 
 #include "cpu_model.h"
 #include "user_code/demo.h"
@@ -245,6 +246,40 @@ TEST(user, kernel_catches_and_handlers_are_not_asked)
     REQUIRE(setup());
     EXPECT_EQ(CATCH_TRAP(EXPECT_REFUSED(TRAP_UD, deed_ud2, 0, 0)).vector,
               NO_TRAP);
+    teardown(run_);
+}
+
+/* A watch sees user mode too, and the way back goes on there. */
+static volatile unsigned int hits;
+static volatile struct watch_hit last;
+
+static void note(const struct watch_hit *hit, void *arg __unused)
+{
+    hits++;
+    last = *hit;
+}
+
+TEST(user, watched)
+{
+    const uint64_t word = 6;
+    int slot;
+
+    REQUIRE(setup());
+    slot = watch_set(_vaddr(DATA + 8), 8, WATCH_WRITE, note, NULL);
+    REQUIRE(slot >= 0);
+    hits = 0;
+    EXPECT_EQ(deed(deed_write, DATA, 1), USER_SYSCALL);
+    EXPECT_EQ(hits, 0);
+    EXPECT_EQ(deed(deed_write, DATA + 8, 5), USER_SYSCALL);
+    EXPECT_EQ(hits, 1);
+    EXPECT(last.user);
+    EXPECT_EQ(last.rip, vaddr_x(ADDRESS_OF(deed_write)) + 3);
+    EXPECT_EQ(last.now, 5);
+    EXPECT_EQ(user_copy_out(_vaddr(DATA + 8), &word, 8), 0);
+    EXPECT_EQ(hits, 2);
+    EXPECT(!last.user);
+    EXPECT_EQ(last.now, 6);
+    EXPECT_EQ(watch_clear(slot), 0);
     teardown(run_);
 }
 
