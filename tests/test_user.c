@@ -888,3 +888,107 @@ TEST(user, demo_with_five_system_calls)
     for (uint64_t i = 0; i < p.heap_pages; i++)
         page_free(heap[i], 0);
 }
+
+/*
+ * What it costs; see tests/test_cost.c.
+ */
+#define COST_RUNS 1000u
+
+static void say_cost(const char *what, uint64_t cost)
+{
+    say("# cost: %s: %lu\n", what, cost / COST_RUNS);
+}
+
+/* As an answered system call goes on; or, when RCX is changed, by iret. */
+static int run_at(struct user_context *c, uint64_t rip, bool by_iret)
+{
+    c->regs.rip = rip;
+    c->regs.rcx = by_iret ? 0 : rip;
+    return user_run(c);
+}
+
+static void cost_of_runs(const char *what, struct user_context *a,
+                         struct user_context *b, bool by_iret)
+{
+    const uint64_t rip = vaddr_x(ADDRESS_OF(deed_syscall));
+    int rc = run_at(a, rip, by_iret) | run_at(b, rip, by_iret);
+    const uint64_t start = rdtsc();
+
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        rc |= run_at(i % 2 ? b : a, rip, by_iret);
+    say_cost(what, rdtsc() - start);
+    if (rc != USER_SYSCALL)
+        say("# cost: failed\n");
+}
+
+/* Up to the last step before Xen. */
+static void cost_of_own_part(void)
+{
+    const uint64_t start = rdtsc();
+
+    for (unsigned int i = 0; i < COST_RUNS; i++) {
+        user_interrupt();
+        (void)!user_run(&u);
+    }
+    say_cost("user_run() that finds itself interrupted", rdtsc() - start);
+}
+
+static void cost_of_faults(void)
+{
+    const uint64_t start = rdtsc();
+
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        (void)!user_run(&u);
+    say_cost("to user mode, and back by a fault", rdtsc() - start);
+}
+
+static void cost_of_hypercalls(void)
+{
+    uint64_t start = rdtsc();
+
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        (void)hypercall_xen_version(XENVER_version, NULL);
+    say_cost("a hypercall that does nothing", rdtsc() - start);
+
+    start = rdtsc();
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        (void)!segment_base_set(SEGBASE_FS, 0);
+    say_cost("FS base, by hypercall", rdtsc() - start);
+
+    start = rdtsc();
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        asm volatile("wrmsr" ::"c"(0xc0000100), "a"(0), "d"(0));
+    say_cost("FS base, by wrmsr, which Xen emulates", rdtsc() - start);
+}
+
+static void cost_of_copies(void)
+{
+    static char buffer[PAGE_SIZE];
+    uint64_t start = rdtsc();
+
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        (void)!user_copy_in(buffer, _vaddr(DATA), 8);
+    say_cost("user_copy_in of 8 bytes", rdtsc() - start);
+    start = rdtsc();
+    for (unsigned int i = 0; i < COST_RUNS; i++)
+        (void)!user_copy_in(buffer, _vaddr(DATA), PAGE_SIZE);
+    say_cost("user_copy_in of a page", rdtsc() - start);
+}
+
+FATAL(cost, user)
+{
+    static struct user_context other;
+
+    REQUIRE(setup());
+    prepare(deed_syscall, 0, 0);
+    user_context_init(&other, ADDRESS_OF(deed_syscall), _vaddr(STACK));
+    cost_of_runs("to user mode and back by a system call", &u, &u, false);
+    cost_of_runs("the same, entered by iret", &u, &u, true);
+    cost_of_runs("the same, two contexts in turn", &u, &other, false);
+    cost_of_own_part();
+    prepare(deed_ud2, 0, 0);
+    cost_of_faults();
+    cost_of_hypercalls();
+    cost_of_copies();
+    teardown(run_);
+}

@@ -132,35 +132,30 @@ static bool is_callers(struct user_context *u, unsigned int vector)
     }
 }
 
-static int run(struct user_context *u, bool masked)
-{
-    unsigned int vector;
-    int rc;
-
-    do {
-        (void)upcall_mask();
-        if (mfn_x(space_current()->user_l4) == 0)
-            return -EINVAL;
-        rc = segment_bases_for_user(u->id, u->fs_base, u->gs_base);
-        if (rc != 0)
-            return rc;
-        u->regs.rflags &= ~(uint64_t)RFLAGS_IF;
-        u->regs.rflags |= masked ? 0 : RFLAGS_IF;
-        vector = user_enter(u);
-    } while (!is_callers(u, vector));
-
-    return vector == VECTOR_SYSCALL  ? USER_SYSCALL
-           : vector == VECTOR_UPCALL ? USER_INTERRUPTED
-                                     : USER_FAULT;
-}
-
+/* Masks of events end here as they were: Xen masks them on some ways out. */
 int user_run(struct user_context *u)
 {
     const bool masked = upcall_mask();
+    unsigned int vector;
     int rc;
 
     ASSERT(!this_vcpu()->in_event);
-    rc = run(u, masked);
+    for (;;) {
+        rc = mfn_x(space_current()->user_l4) == 0
+                 ? -EINVAL
+                 : segment_bases_for_user(u->id, u->fs_base, u->gs_base);
+        if (unlikely(rc != 0))
+            break;
+        u->regs.rflags &= ~(uint64_t)RFLAGS_IF;
+        u->regs.rflags |= masked ? 0 : RFLAGS_IF;
+        vector = user_enter(u);
+        rc = vector == VECTOR_SYSCALL  ? USER_SYSCALL
+             : vector == VECTOR_UPCALL ? USER_INTERRUPTED
+                                       : USER_FAULT;
+        if (likely(rc == USER_SYSCALL) || is_callers(u, vector))
+            break;
+        (void)upcall_mask();
+    }
     upcall_restore(masked);
     return rc;
 }
