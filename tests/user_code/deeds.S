@@ -49,6 +49,16 @@ END_FUNCTION(deed_\name)
 zero:
     .long   0
 
+FUNCTION(deed_invert)
+    .irp    reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp
+    not     %\reg
+    .endr
+    .irp    reg, r8, r9, r10, r11, r12, r13, r14, r15
+    not     %\reg
+    .endr
+    ud2
+END_FUNCTION(deed_invert)
+
 FUNCTION(deed_flags)
     pushfq
     pop     %rax

@@ -36,6 +36,7 @@ void deed_jump(void);      /* to RDI */
 void deed_push(void);      /* on whatever stack there is */
 void deed_syscall(void);   /* all registers as they are; then once more */
 void deed_call_32(void);   /* the same from 32-bit code */
+void deed_invert(void);    /* all registers change; #UD */
 void deed_flags(void);     /* RAX = RFLAGS */
 void deed_fs(void);        /* RAX = FS:[0] */
 void deed_gs(void);        /* RAX = GS:[0] */
