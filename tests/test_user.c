@@ -191,12 +191,14 @@ TEST(user, registers_changed_in_user_mode)
 /* Called from another depth of the stack, it must tell Xen. */
 static int __noinline deeper(unsigned int n)
 {
-    volatile char here[100];
+    volatile uint64_t here[16];
     int rc;
 
-    here[0] = 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(here); i++)
+        here[i] = ~(uint64_t)n;
     rc = n == 0 ? deed(deed_flags, 0, 0) : deeper(n - 1);
-    here[1] = here[0];
+    for (unsigned int i = 0; i < ARRAY_SIZE(here); i++)
+        rc = here[i] == ~(uint64_t)n ? rc : -EFAULT;
     return rc;
 }
 

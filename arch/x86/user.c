@@ -62,8 +62,10 @@ static bool is_canonical(uint64_t address)
 }
 
 /*
- * The CPU would raise #GP in Xen's iret.  What Xen then makes of it differs
- * between its versions, so it does not come to that.
+ * A CS of privilege level 0 to 2 tells the iret hypercall to stay in kernel mode,
+ * and the others but the two flat ones are Xen's or nobody's.  For a RIP that is
+ * not canonical the CPU would raise #GP in Xen's own iret; it does not come to
+ * that.
  */
 static bool cannot_be(struct user_context *u)
 {
