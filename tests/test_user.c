@@ -16,6 +16,7 @@
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
 #include <plinth/upcall.h>
@@ -750,6 +751,52 @@ TEST(user, events_masked_stay_masked)
     upcall_restore(masked);
     EXPECT_EQ(deed(deed_sysenter, 0, 0), USER_FAULT); /* Xen masks here */
     EXPECT_EQ(upcall_masked(), masked);
+    teardown(run_);
+}
+
+/*
+ * Threads in user mode take turns, each with its own FS base, there and in the
+ * kernel, and with its own place on its own stack.
+ */
+static __thread uint64_t mine;
+
+static int count_in_user_mode(void *arg)
+{
+    const uint64_t i = (uintptr_t)arg;
+    struct user_context c;
+
+    user_context_init(&c, ADDRESS_OF(deed_count), _vaddr(STACK));
+    c.regs.rdi = DATA;
+    c.regs.r12 = i;
+    c.fs_base = DATA + 8 * i;
+    mine = i;
+    if (user_run(&c) != USER_SYSCALL || c.regs.r12 != i)
+        return -EINVAL;
+    return mine == i ? 0 : -EFAULT;
+}
+
+TEST(user, threads_take_turns)
+{
+    const struct thread_options preemptive = {
+        .flags = THREAD_PREEMPTIVE,
+        .priority = THREAD_NORMAL,
+    };
+    struct thread *t[3];
+    int result = -1;
+
+    REQUIRE(setup());
+    mine = 77;
+    for (uint64_t i = 0; i < ARRAY_SIZE(t); i++)
+        REQUIRE(thread_create("user", count_in_user_mode, (void *)(i + 1),
+                              &preemptive, &t[i]) == 0);
+    thread_sleep(100 * NSEC_PER_MSEC);
+    data[0] = 1;
+    for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
+        EXPECT_EQ(thread_join(t[i], ktime_ns() + 5 * NSEC_PER_SEC, &result), 0);
+        EXPECT_EQ(result, 0);
+        EXPECT(data[i + 1] > 1);
+    }
+    EXPECT_EQ(mine, 77);
     teardown(run_);
 }
 

@@ -158,6 +158,8 @@ int user_run(struct user_context *u)
             break;
         (void)upcall_mask();
     }
+    (void)upcall_mask();
+    segment_base_for_kernel();
     upcall_restore(masked);
     return rc;
 }

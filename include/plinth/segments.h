@@ -4,7 +4,8 @@
  *
  * User mode has a GS base of its own; Xen exchanges the two on each way in and
  * out.  The FS base is the same for both; user_run() sets it, and the one of
- * user mode's GS, to what a context says.  Loading a selector into FS or GS
+ * user mode's GS, to what a context says, and then FS back to what the thread's
+ * `__thread` variables need.  Loading a selector into FS or GS
  * changes the base as well.
  *
  * The instructions wrfsbase and its kin are not available: Xen does not offer
@@ -33,3 +34,11 @@ int __must_check segment_base_get(unsigned int which, uint64_t *base);
  * user mode has not changed it since, which then is its own doing.
  */
 int __must_check segment_bases_for_user(uint64_t id, uint64_t fs, uint64_t gs);
+
+/*
+ * The thread that runs from now on wants FS at @fs for its `__thread` variables;
+ * 0: it has none, and FS is left alone.  The second loads that again, behind user
+ * mode.  Both masked.
+ */
+void segment_base_for_thread(uint64_t fs);
+void segment_base_for_kernel(void);

@@ -21,8 +21,8 @@
  * mode goes on, unless a handler has called user_interrupt().
  *
  * The registers of FPU and SSE belong to user code: the kernel uses none, and
- * they stay as they are.  Whoever runs several contexts in turn must save and
- * load them between (XSAVE).  So must whoever runs code of two owners.
+ * they stay as they are.  They change with the thread; who runs several contexts
+ * on one thread saves and loads them between (XSAVE).
  *
  *   units    addresses of the user half
  *   owns     a context is the caller's memory

@@ -71,6 +71,14 @@ FUNCTION(deed_spin)
     jmp     deed_spin
 END_FUNCTION(deed_spin)
 
+FUNCTION(deed_count)
+    incq    %fs:0
+    cmpq    $0, (%rdi)
+    jz      deed_count
+    syscall
+    ud2
+END_FUNCTION(deed_count)
+
 FUNCTION(deed_set_ds)
     mov     %edi, %ds
     mov     %edi, %es

@@ -42,6 +42,7 @@ void deed_fs(void);        /* RAX = FS:[0] */
 void deed_gs(void);        /* RAX = GS:[0] */
 void deed_set_ds(void);    /* DS = ES = FS = GS = RDI */
 void deed_selectors(void); /* RAX = DS, ES, FS, GS, 16 bits each */
+void deed_count(void);     /* FS:[0]++, until [RDI] is not 0 */
 void deed_spin(void);      /* for ever */
 void deed_int3(void);
 void deed_int4(void);
