@@ -1038,6 +1038,9 @@ FATAL(cost, user)
     REQUIRE(setup());
     prepare(deed_syscall, 0, 0);
     user_context_init(&other, ADDRESS_OF(deed_syscall), _vaddr(STACK));
+    cost_of_runs("a system call, in a thread with __thread variables", &u, &u,
+                 false);
+    segment_base_for_thread(0); /* from here on as if it had none */
     cost_of_runs("to user mode and back by a system call", &u, &u, false);
     cost_of_runs("the same, entered by iret", &u, &u, true);
     cost_of_runs("the same, two contexts in turn", &u, &other, false);
