@@ -34,6 +34,7 @@ core += kernel/main.o kernel/start_info.o kernel/shared_info.o kernel/options.o
 core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
+core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
 core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
 core += arch/x86/pvclock.o
 
@@ -63,6 +64,7 @@ core += lib/pheap.o
 
 # The self-tests: an application like any other.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o
+selftest += tests/user_code/demo.o tests/user_code/deeds.o
 
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
@@ -87,6 +89,10 @@ $(O)/lib/string.o: fentry-1 :=
 # Tests run in the order they are written in.
 in_order := -fno-toplevel-reorder
 $(O)/tests/%.o: order = $(in_order)
+
+# What runs in user mode is elsewhere than linked, and has its own stack.
+$(O)/tests/user_code/%.o: order = -fpie -mcmodel=small
+$(O)/tests/user_code/%.o: fentry-1 :=
 
 LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096
 LDFLAGS += --build-id=none --no-warn-rwx-segments

@@ -25,6 +25,8 @@
 #include <plinth/timer.h>
 #include <plinth/trap.h>
 #include <plinth/upcall.h>
+#include <plinth/user.h>
+#include <plinth/watch.h>
 
 void __noreturn kernel_main(const struct start_info *si);
 
@@ -53,7 +55,9 @@ void kernel_main(const struct start_info *si)
     stack_init();        /* backtraces, and the overflow check */
     start_info_take(si); /* nothing is believed before its magic */
     trap_init();         /* from here on a fault says what it was */
-    shared_info_init();  /* needs no page tables of ours */
+    user_init();         /* and `syscall` in user mode has an entry */
+    watch_init();
+    shared_info_init(); /* needs no page tables of ours */
     time_init();
     boot_map_init(); /* walk and check what the builder made */
     protect_init();  /* W^X */

@@ -6,6 +6,7 @@
 #include <plinth/bug.h>
 #include <plinth/hypercall.h>
 #include <plinth/idle.h>
+#include <plinth/segments.h>
 #include <plinth/shared_info.h>
 #include <plinth/upcall.h>
 
@@ -26,7 +27,6 @@ static struct runq {
     struct thread *idle;
     struct timer slice;
     struct thread_stats stats;
-    uint64_t fs_base; /* that is loaded */
 } runqs[MAX_VCPUS];
 
 static struct runq *this_runq(void)
@@ -150,14 +150,6 @@ static void notice_rival(struct runq *rq, unsigned int priority)
 /*
  * Switching.
  */
-static void load_fs_base(struct runq *rq, uint64_t base)
-{
-    if (rq->fs_base == base)
-        return;
-    rq->fs_base = base;
-    BUG_ON(hypercall_set_segment_base(SEGBASE_FS, base) != 0);
-}
-
 /* In the thread that runs now.  The lock goes, which the former one took. */
 static void finish_switch(struct thread *previous)
 {
@@ -169,7 +161,7 @@ static void finish_switch(struct thread *previous)
     if (me->fpu != NULL)
         fpu_restore(me->fpu);
     if (me != rq->idle)
-        load_fs_base(rq, me->fs_base);
+        segment_base_for_thread(me->fs_base);
     if (previous->state == THREAD_EXITED)
         thread_gone(previous);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/audit.h>
 #include <plinth/bug.h>
+#include <plinth/descriptors.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
@@ -16,7 +17,7 @@
 
 struct auditor {
     uint64_t *tables; /* a bit for each pfn: is it a page table? */
-    uint64_t *live;   /* the same: is it one that Xen guards? */
+    uint64_t *live;   /* the same: must nobody write it but Xen? */
     const struct space *space;
     char *why;
     size_t len;
@@ -128,14 +129,24 @@ static int note_space(void *ctx, struct space *space)
     return rc;
 }
 
+/* Nobody writes descriptors either, loaded or not. */
+static void note_descriptors(struct auditor *a, pfn_t pfn, const void *page)
+{
+    if (page_is_allocated(page) && *page_note(page) & DESCRIPTORS_NOTE)
+        for (unsigned int i = 0; i < 1u << page_order(page); i++)
+            set_bit(a->live, pfn_add(pfn, i));
+}
+
 /* What the allocator knows as a table is one. */
 static int check_notes(struct auditor *a)
 {
     for (pfn_t pfn = _pfn(0); pfn_x(pfn) < p2m_size(); pfn = pfn_add(pfn, 1)) {
         const void *page = kaddr_lookup(pfn);
 
-        if (page != NULL && ptab_note(page) != NULL && ptab_is_table(pfn) &&
-            !test_bit(a->tables, pfn))
+        if (page == NULL || ptab_note(page) == NULL)
+            continue;
+        note_descriptors(a, pfn, page);
+        if (ptab_is_table(pfn) && !test_bit(a->tables, pfn))
             return COMPLAIN(a, "pfn %#lx is noted as a table and is none",
                             pfn_x(pfn));
     }
@@ -172,7 +183,8 @@ static int check_leaf(void *ctx, unsigned int level, pte_t pte, vaddr_t at,
     if (pfn_eq(pfn, INVALID_PFN) || level > 1)
         return 0;
     if (rights & PTE_RW && test_bit(a->live, pfn))
-        return COMPLAIN(a, "%#lx maps the page table pfn %#lx writable", va,
+        return COMPLAIN(a, "%#lx maps the %s pfn %#lx writable", va,
+                        test_bit(a->tables, pfn) ? "page table" : "descriptors",
                         pfn_x(pfn));
     return 0;
 }

@@ -161,7 +161,6 @@ RULE(abi_assist, m2p_strict_fills_the_slot_of_the_m2p_early)
  * xen/arch/x86/x86_64/entry.S: create_bounce_frame(): the IOPL that
  * PHYSDEVOP_set_iopl has set shows in a trap's frame only on demand.
  */
-#define RFLAGS_IOPL (3u << 12)
 
 static uint64_t seen_rflags;
 

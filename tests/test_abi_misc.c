@@ -7,6 +7,7 @@
 #include <plinth/string.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
+#include <plinth/user.h>
 
 #include "abi.h"
 
@@ -235,6 +236,7 @@ RULE(abi_misc, callbacks_have_canonical_addresses)
         EXPECT_RC(register_callback(types[i], NON_CANONICAL), -EINVAL);
     EXPECT_RC(register_callback(CALLBACKTYPE_syscall, (uintptr_t)_text), 0);
     EXPECT_RC(register_callback(CALLBACKTYPE_syscall, 0), 0);
+    user_init(); /* ours again */
 }
 
 RULE(abi_misc, callback_of_an_unknown_type_is_not_there)
@@ -245,6 +247,7 @@ RULE(abi_misc, callback_of_an_unknown_type_is_not_there)
     EXPECT_RC(unregister_callback(1000), -ENOSYS);
     EXPECT_RC(hypercall_callback_op(2, NULL), -ENOSYS);
     EXPECT_RC(hypercall_callback_op(CALLBACKOP_register, UNMAPPED), -EFAULT);
+    user_init();
 }
 
 /* Only NMIs can be done without. */

@@ -20,7 +20,7 @@
  *
  * From kernel mode the frame is pushed at the interrupted RSP, rounded down to
  * 16 (so there is no red zone); from user mode on the stack given by
- * stack_switch.  A stack that cannot take it ends the domain: there is no
+ * stack_switch (user_entry.S goes on from there).  A stack that cannot take it ends the domain: there is no
  * double fault in PV.  That is why __fentry__ looks ahead, see below.
  *
  * The way back is always the iret hypercall: it restores the upcall mask from
@@ -30,8 +30,6 @@
 #include <arch/asm.h>
 #include <arch/regs.h>
 #include <arch/vcpu.h>
-
-#define VECTOR_UPCALL 0x100 /* in struct regs; no vector has this number */
 
     .text
 
@@ -108,10 +106,13 @@ END_FUNCTION(trap_entry_\name)
     TRAP cp,  21, code
 
 /*
+ * From user mode: user_run() returns.  From the kernel:
  * 22 words below the frame Xen aligned to 16, so RSP is aligned for the call.
  * DF is as the interrupted code had it, and C wants it clear.
  */
 FUNCTION(trap_common)
+    testb   $3, REGS_CS - REGS_VECTOR(%rsp)
+    jnz     user_leave
     SAVE_REGS
     cld
     mov     %rsp, %rdi
@@ -175,7 +176,10 @@ FUNCTION(trap_entry_upcall)
     mov     %rsp, %rbp
     call    sched_upcall_end
     mov     %rbx, %rsp
-    jmp     trap_return
+    testb   $3, REGS_CS(%rsp)
+    jz      trap_return
+    RESTORE_REGS
+    jmp     user_leave          /* user_run() may go back at once */
 END_FUNCTION(trap_entry_upcall)
 
 /*

@@ -28,6 +28,7 @@ hypercall_page:
     SLOT(set_trap_table)
     SLOT(mmu_update)
     SLOT(set_gdt)
+    SLOT(stack_switch)
     SLOT(fpu_taskswitch)
     SLOT(set_debugreg)
     SLOT(get_debugreg)

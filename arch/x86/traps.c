@@ -238,17 +238,22 @@ static bool caught(struct regs *regs, uint64_t address)
     return true;
 }
 
+bool trap_offer(struct regs *regs, uint64_t address)
+{
+    trap_handler_t *fn = handlers[regs->vector];
+
+    return fn != NULL && fn(regs, address);
+}
+
 static void dispatch(struct regs *regs, uint64_t address)
 {
-    const bool from_kernel = (regs->cs & 3) == 0;
-
-    if (from_kernel && fixed_up(regs))
+    if (fixed_up(regs))
         return;
 
-    if (handlers[regs->vector] != NULL && handlers[regs->vector](regs, address))
+    if (trap_offer(regs, address))
         return;
 
-    if (from_kernel && caught(regs, address))
+    if (caught(regs, address))
         return;
 
     trap_report(regs, address);

@@ -8,6 +8,7 @@
  *     no other page as one;
  *   - the kernel's half is the same in all spaces, the user half the same in
  *     both L4 tables of a space, and what should be pinned is;
+ *   - nothing maps a page of descriptors writable, loaded or not;
  *   - nothing is writable and executable;
  *   - the frames of the bootstrap region and the physmap are those that P2M and
  *     M2P agree on, each at its own address;

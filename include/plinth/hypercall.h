@@ -96,6 +96,12 @@ static inline int hypercall_set_gdt(const uint64_t *frames,
     return HYPERCALL(set_gdt, 2, frames, entries);
 }
 
+/* Where Xen pushes frames of user mode: below @sp, and @ss there. */
+static inline int hypercall_stack_switch(unsigned long ss, unsigned long sp)
+{
+    return HYPERCALL(stack_switch, 2, ss, sp);
+}
+
 static inline int hypercall_update_descriptor(maddr_t entry, uint64_t desc)
 {
     return HYPERCALL(update_descriptor, 2, maddr_x(entry), desc);

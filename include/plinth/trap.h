@@ -11,6 +11,9 @@
  * NMI, machine check and debug traps skip 1 and 3: they are no answer to the
  * instruction they interrupt.
  *
+ * That is so in the kernel.  Exceptions of user mode make user_run() return
+ * (plinth/user.h); only these three are offered to a handler before.
+ *
  *   units    vectors 0-31 as in the Intel SDM; error codes as Xen shows them
  *   owns     a trap_catch stays with the caller, on its stack
  *   context  handlers run on the interrupted stack, in the interrupted context,
@@ -74,6 +77,9 @@ void trap_init(void);
  * go on from @regs.
  */
 typedef bool trap_handler_t(struct regs *regs, uint64_t address);
+
+/* Ask the handler of @regs->vector, as above; false when there is none. */
+bool trap_offer(struct regs *regs, uint64_t address);
 
 /* The handler of @vector becomes @fn (NULL: none); returns the one before. */
 trap_handler_t *trap_set_handler(enum trap_vector vector, trap_handler_t *fn);

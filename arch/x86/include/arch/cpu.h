@@ -3,7 +3,7 @@
  * cpu: the few instructions that C has no words for.
  *
  * A PV kernel runs in ring 3: of the privileged instructions only those are
- * here that Xen emulates (mov from cr2/cr3).
+ * here that Xen emulates (mov from cr2/cr3, rdmsr).
  */
 #pragma once
 
@@ -11,10 +11,21 @@
 
 #include <plinth/compiler.h>
 
-#define RFLAGS_TF (1u << 8)
-#define RFLAGS_DF (1u << 10)
-#define RFLAGS_NT (1u << 14)
-#define RFLAGS_AC (1u << 18)
+#define RFLAGS_CF    (1u << 0)
+#define RFLAGS_FIXED (1u << 1) /* always 1 */
+#define RFLAGS_PF    (1u << 2)
+#define RFLAGS_AF    (1u << 4)
+#define RFLAGS_ZF    (1u << 6)
+#define RFLAGS_SF    (1u << 7)
+#define RFLAGS_TF    (1u << 8)
+#define RFLAGS_IF    (1u << 9)
+#define RFLAGS_DF    (1u << 10)
+#define RFLAGS_OF    (1u << 11)
+#define RFLAGS_IOPL  (3u << 12)
+#define RFLAGS_NT    (1u << 14)
+#define RFLAGS_RF    (1u << 16)
+#define RFLAGS_AC    (1u << 18)
+#define RFLAGS_ID    (1u << 21)
 
 /* The compiler may not move memory accesses across; the CPU is x86's TSO. */
 static inline void barrier(void)
@@ -71,6 +82,14 @@ static inline uint64_t read_rflags(void)
 
     asm volatile("pushfq; popq %0" : "=r"(value));
     return value;
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+
+    asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return ((uint64_t)hi << 32) | lo;
 }
 
 struct cpuid {

@@ -5,8 +5,21 @@
  */
 #pragma once
 
+#define REGS_R15    0x00
+#define REGS_R14    0x08
+#define REGS_R13    0x10
+#define REGS_R12    0x18
 #define REGS_RBP    0x20
+#define REGS_RBX    0x28
+#define REGS_R11    0x30
+#define REGS_R10    0x38
+#define REGS_R9     0x40
+#define REGS_R8     0x48
 #define REGS_RAX    0x50
+#define REGS_RCX    0x58
+#define REGS_RDX    0x60
+#define REGS_RSI    0x68
+#define REGS_RDI    0x70
 #define REGS_VECTOR 0x78
 #define REGS_ERROR  0x80
 #define REGS_RIP    0x88
@@ -15,6 +28,10 @@
 #define REGS_RSP    0xa0
 #define REGS_SS     0xa8
 #define REGS_SIZE   0xb0
+
+/* Instead of a vector, which is below 32. */
+#define VECTOR_UPCALL  0x100
+#define VECTOR_SYSCALL 0x101
 
 #ifndef __ASSEMBLY__
 
@@ -35,8 +52,21 @@ struct regs {
     uint64_t ss;
 };
 
+_Static_assert(offsetof(struct regs, r15) == REGS_R15, "regs");
+_Static_assert(offsetof(struct regs, r14) == REGS_R14, "regs");
+_Static_assert(offsetof(struct regs, r13) == REGS_R13, "regs");
+_Static_assert(offsetof(struct regs, r12) == REGS_R12, "regs");
 _Static_assert(offsetof(struct regs, rbp) == REGS_RBP, "regs");
+_Static_assert(offsetof(struct regs, rbx) == REGS_RBX, "regs");
+_Static_assert(offsetof(struct regs, r11) == REGS_R11, "regs");
+_Static_assert(offsetof(struct regs, r10) == REGS_R10, "regs");
+_Static_assert(offsetof(struct regs, r9) == REGS_R9, "regs");
+_Static_assert(offsetof(struct regs, r8) == REGS_R8, "regs");
 _Static_assert(offsetof(struct regs, rax) == REGS_RAX, "regs");
+_Static_assert(offsetof(struct regs, rcx) == REGS_RCX, "regs");
+_Static_assert(offsetof(struct regs, rdx) == REGS_RDX, "regs");
+_Static_assert(offsetof(struct regs, rsi) == REGS_RSI, "regs");
+_Static_assert(offsetof(struct regs, rdi) == REGS_RDI, "regs");
 _Static_assert(offsetof(struct regs, vector) == REGS_VECTOR, "regs");
 _Static_assert(offsetof(struct regs, error) == REGS_ERROR, "regs");
 _Static_assert(offsetof(struct regs, rip) == REGS_RIP, "regs");

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-/* Offsets in struct vcpu, for entry.S. */
+/* Offsets in struct vcpu, for assembly. */
 #define VCPU_EVENT_STACK 0x00
 #define VCPU_EVENT_LIMIT 0x08
 
@@ -36,6 +36,7 @@ struct vcpu {
     uintptr_t event_limit; /* and the value of stack_limit there */
     uint32_t preempt;      /* as below */
     bool in_event;         /* an event handler runs, or the code around it */
+    bool user_interrupt;   /* see user_interrupt() */
 };
 _Static_assert(offsetof(struct vcpu, event_stack) == VCPU_EVENT_STACK, "vcpu");
 _Static_assert(offsetof(struct vcpu, event_limit) == VCPU_EVENT_LIMIT, "vcpu");
