@@ -402,13 +402,20 @@ static uint64_t *block;
 
 static bool give_block(void)
 {
-    block = page_alloc(9);
+    block = page_stats().free > 2048 ? page_alloc(9) : NULL;
     if (block == NULL)
         return false;
     for (unsigned int i = 0; i < BATCH; i++) {
         block[i * 512] = i;
-        if (give(block + i * 512, false, &refs[i]) != 0)
+        if (give(block + i * 512, false, &refs[i]) != 0) {
+            bool ended = true;
+
+            while (i-- > 0)
+                ended &= grant_end_access(refs[i]) == 0;
+            if (ended)
+                page_free(block, 9);
             return false;
+        }
     }
     return true;
 }
@@ -440,7 +447,8 @@ BOTH(batch_of_512)
     unsigned int right = 0;
     int rc;
 
-    REQUIRE(give_block());
+    if (!give_block())
+        SKIP("needs 8 MiB and 512 grants");
     set_ops();
     rc = grant_map(ops, BATCH, (void **)&p);
     EXPECT_EQ(rc, 0);
@@ -476,7 +484,8 @@ BOTH(batch_with_a_bad_one_leaves_nothing)
     static const unsigned int bad[] = { 0, 1, 31, 32, 255, 511 };
     void *p = &p;
 
-    REQUIRE(give_block());
+    if (!give_block())
+        SKIP("needs 8 MiB and 512 grants");
     for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
         unsigned int good = 0;
 
@@ -500,7 +509,8 @@ BOTH(refused_unmap_can_be_repeated)
     grant_handle_t handle;
     uint64_t *p = NULL;
 
-    REQUIRE(give_block());
+    if (!give_block())
+        SKIP("needs 8 MiB and 512 grants");
     set_ops();
     REQUIRE(grant_map(ops, 40, (void **)&p) == 0);
     handle = ops[33].handle;

@@ -460,7 +460,8 @@ TEST(timer, thousands)
 
     BUILD_BUG_ON(MANY * sizeof(struct model) > PAGE_SIZE << 7);
     models = page_alloc_zeroed(order);
-    REQUIRE(models != NULL);
+    if (models == NULL)
+        SKIP("needs more memory");
     early = out_of_order = not_armed = 0;
     previous = 0;
     for (unsigned int i = 0; i < MANY; i++)
@@ -509,7 +510,8 @@ TEST(timer, thousands_at_once_in_order)
     unsigned int fired = 0;
 
     models = page_alloc_zeroed(order);
-    REQUIRE(models != NULL);
+    if (models == NULL)
+        SKIP("needs more memory");
     early = not_armed = 0;
     previous = 0;
     (void)upcall_mask();
