@@ -55,7 +55,7 @@ core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
 # PV devices.
-core += drivers/console.o
+core += drivers/console.o drivers/xenstore.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
 core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
