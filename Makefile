@@ -54,6 +54,9 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
+# What the toolstack asks of us, and what Xen watches over.
+core += $(addprefix kernel/,control.o watchdog.o)
+
 # PV devices.
 core += drivers/console.o drivers/xenstore.o
 
