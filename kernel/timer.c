@@ -114,6 +114,19 @@ void timer_sync(void)
     upcall_restore(masked);
 }
 
+void timer_resync(void)
+{
+    const bool masked = upcall_mask();
+    struct queue *q = &queues[vcpu_id()];
+    const struct timer *first;
+
+    spin_lock_events(&q->lock);
+    first = first_of(q);
+    set(q, first != NULL ? first->node.key : KTIME_NEVER);
+    spin_unlock_events(&q->lock, true);
+    upcall_restore(masked);
+}
+
 /*
  * One round: all that is due at its start.  Nobody touches a timer once its
  * callback has begun, since it may be gone.

@@ -5,6 +5,7 @@
 #include <plinth/bug.h>
 #include <plinth/heap.h>
 #include <plinth/page.h>
+#include <plinth/spinlock.h>
 #include <plinth/string.h>
 
 /*
@@ -224,12 +225,15 @@ static void check_poison(struct object *o, size_t size)
         panic("heap: %p: written to after it was freed", (void *)o);
 }
 
+/* Guards slabs, classes and counts.  An object is its owner's alone. */
+static struct spinlock heap_lock;
+
 /*
  * Slabs.
  */
 static void *fail(void)
 {
-    heap.failures++;
+    __atomic_add_fetch(&heap.failures, 1, __ATOMIC_RELAXED);
     return NULL;
 }
 
@@ -335,8 +339,7 @@ static struct slab *refill(struct class *c)
 }
 
 /* Hand out the first free object of @s, of which there is one. */
-static __always_inline void *take_object(struct class *c, struct slab *s,
-                                         size_t size)
+static __always_inline void *take_object(struct class *c, struct slab *s)
 {
     struct object *const o = s->free;
 
@@ -346,17 +349,15 @@ static __always_inline void *take_object(struct class *c, struct slab *s,
     s->free = o->next;
     s->used++;
     c->allocs++;
-    if (CONFIG_DEBUG)
-        mark_live(o, s->size, size, LIVE_OBJECT);
 
     return o;
 }
 
-static void *__noinline refill_and_take(struct class *c, size_t size)
+static void *__noinline refill_and_take(struct class *c)
 {
     struct slab *const s = refill(c);
 
-    return s == NULL ? NULL : take_object(c, s, size);
+    return s == NULL ? NULL : take_object(c, s);
 }
 
 /* Of up to OBJECT_MAX - EXTRA bytes. */
@@ -372,12 +373,20 @@ static __always_inline unsigned int class_for(size_t size)
 static __always_inline void *get_object(unsigned int class, size_t size)
 {
     struct class *const c = &heap.class[class];
-    struct slab *const s = c->slabs;
+    struct slab *s;
+    void *p;
 
+    spin_lock(&heap_lock);
+    s = c->slabs;
     if (unlikely(s == NULL || s->free == NULL))
-        return refill_and_take(c, size);
+        p = refill_and_take(c);
+    else
+        p = take_object(c, s);
+    spin_unlock(&heap_lock);
+    if (CONFIG_DEBUG && p != NULL)
+        mark_live(p, sizes[class], size, LIVE_OBJECT);
 
-    return take_object(c, s, size);
+    return p;
 }
 
 /*
@@ -423,8 +432,10 @@ static void *__noinline get_block(size_t size, size_t align)
     if (p == NULL)
         return fail();
 
+    spin_lock(&heap_lock);
     heap.block_allocs++;
     heap.block_bytes += PAGE_SIZE << order;
+    spin_unlock(&heap_lock);
     if (CONFIG_DEBUG)
         mark_live(p, PAGE_SIZE << order, size, LIVE_BLOCK);
 
@@ -446,15 +457,17 @@ static void __noinline free_block(void *p)
         set_mark(mark_of(p, PAGE_SIZE << order), 0, FREE_BLOCK);
     }
 
+    spin_lock(&heap_lock);
     heap.block_frees++;
     heap.block_bytes -= PAGE_SIZE << order;
+    spin_unlock(&heap_lock);
     page_free(p, order);
 }
 
 /*
  * What the header promises.
  */
-void *malloc(size_t size)
+void *__no_stack_check malloc(size_t size)
 {
     if (unlikely(size > OBJECT_MAX - EXTRA))
         return get_block(size, 0);
@@ -492,7 +505,7 @@ void *aligned_alloc(size_t align, size_t size)
     return get_block(size, align);
 }
 
-void free(void *p)
+void __no_stack_check free(void *p)
 {
     struct slab *s;
     struct class *c;
@@ -508,6 +521,7 @@ void free(void *p)
         poison(p, s->size);
     }
 
+    spin_lock(&heap_lock);
     set_next(p, s->free);
     s->free = p;
     s->used--;
@@ -515,6 +529,7 @@ void free(void *p)
     c->frees++;
     if (unlikely(s->used == 0 ? c->spare != s : !s->listed))
         settle(c, s);
+    spin_unlock(&heap_lock);
 }
 
 /* Give the object at @p its new size where it is, if that does. */
@@ -569,6 +584,7 @@ size_t heap_trim(void)
 {
     size_t pages = 0;
 
+    spin_lock(&heap_lock);
     for (unsigned int i = 0; i < ARRAY_SIZE(heap.class); i++) {
         struct class *const c = &heap.class[i];
 
@@ -578,6 +594,7 @@ size_t heap_trim(void)
         c->spare = NULL;
         pages += 1u << SLAB_ORDER;
     }
+    spin_unlock(&heap_lock);
 
     return pages;
 }

@@ -51,14 +51,15 @@ library() {
     for name in "${sources[@]}"; do
         object "$dir/$name.o" "lib/$name.c" renamed "$@" &
     done
-    object "$dir/heap.o" mm/heap.c renamed "$@" -DCONFIG_DEBUG=1 &
-    object "$dir/heap_release.o" mm/heap.c renamed "$@" -DCONFIG_DEBUG=0 &
+    heap "$dir/heap.o" "$@" -DCONFIG_DEBUG=1 &
+    heap "$dir/heap_release.o" "$@" -DCONFIG_DEBUG=0 &
     for name in mmu kaddr linear; do
         object "$dir/$name.o" "mm/$name.c" named "$@" &
     done
     page "$dir/page.o" "$@" -DCONFIG_DEBUG=1 &
     page "$dir/page_release.o" "$@" -DCONFIG_DEBUG=0 &
     object "$dir/fake_xen.o" tests/host/fake_xen.c named "$@" &
+    object "$dir/vcpu.o" tests/host/vcpu.c named "$@" &
     wait
 }
 
@@ -69,6 +70,15 @@ object() {
     [ "$names" = named ] || rename=(-include tests/host/rename.h)
     "$compiler" "${flags[@]}" "$@" -ffreestanding "${rename[@]}" \
                 -c "$source" -o "$object"
+}
+
+# heap OBJECT COMPILER FLAGS...: mm/heap.c, with its lock for tests to open, that
+# come back from a panic
+heap() {
+    local object=$1
+    shift
+    object "$object" mm/heap.c renamed "$@" &&
+        objcopy --globalize-symbol=heap_lock "$object"
 }
 
 # page OBJECT COMPILER FLAGS...: mm/page.c, with its variables in a section that a
@@ -93,7 +103,7 @@ program() {
         page_release) more=("$dir"/{page_release,kaddr,linear}.o) ;;
     esac
     "$compiler" "${flags[@]}" "$@" "tests/host/$name.c" \
-                "${objects[@]/#/$dir/}" "${more[@]}" -o "$dir/test_$name"
+                "${objects[@]/#/$dir/}" "$dir/vcpu.o" "${more[@]}" -o "$dir/test_$name"
 }
 
 number=0

@@ -6,6 +6,7 @@
 #include <plinth/linear.h>
 #include <plinth/string.h>
 #include <plinth/time.h>
+#include <plinth/timer.h>
 
 #include "abi.h"
 
@@ -29,6 +30,7 @@ RULE(abi_misc, unknown_hypercall_is_not_there)
     static const unsigned int unused[] = { 11, 47, 63, 64, 100, 127 };
 
     EXPECT_RC(hypercall_number(__HYPERVISOR_set_timer_op), 0);
+    timer_resync();
     for (unsigned int i = 0; i < ARRAY_SIZE(unused); i++)
         EXPECT_RC(hypercall_number(unused[i]), -ENOSYS);
 }
@@ -370,6 +372,7 @@ RULE(abi_misc, timer_takes_any_time)
     EXPECT_RC(hypercall_set_timer_op(~0ull), 0);
     EXPECT_RC(hypercall_set_timer_op(1), 0);
     EXPECT_RC(hypercall_set_timer_op(0), 0);
+    timer_resync();
 }
 
 static int poll_ports(evtchn_port_t *ports, unsigned int nr)

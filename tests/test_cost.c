@@ -5,6 +5,7 @@
  * Printed, not judged: on any other clock they mean nothing.
  */
 #include <arch/cpu.h>
+#include <plinth/heap.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
@@ -22,6 +23,24 @@ static void report(const char *what, uint64_t ticks, uint64_t n)
 {
     if (n > 0)
         say("# cost: %s: %lu\n", what, ticks / n);
+}
+
+FATAL(cost, heap)
+{
+    static const size_t sizes[] = { 16, 64, 1000, 4096 };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+        void *p = malloc(sizes[i]);
+        const uint64_t start = rdtsc();
+
+        for (unsigned int n = 0; n < 1000; n++) {
+            free(p);
+            p = malloc(sizes[i]);
+        }
+        say("# cost: malloc + free, %lu bytes: %lu\n", sizes[i],
+            (rdtsc() - start) / 1000);
+        free(p);
+    }
 }
 
 FATAL(cost, pages)

@@ -444,7 +444,7 @@ TEST(events, loop_goes_on_as_if_nothing_had_happened)
     EXPECT_EQ(wrong, 0);
     EXPECT(sums > 100);
     EXPECT(timer_stats().interrupts > before + 10);
-    timer_sync();
+    timer_resync();
 }
 
 /* A fault in a handler is its own, though the interrupted code has a catch. */
@@ -938,6 +938,6 @@ FATAL(cost, timers)
     cost_of_timers(timers, 10);
     cost_of_timers(timers, 100);
     cost_of_timers(timers, 4096);
-    timer_sync();
+    timer_resync();
     page_free(timers, 7);
 }

@@ -64,6 +64,9 @@ bool timer_armed(const struct timer *timer);
  */
 void timer_sync(void);
 
+/* The same after somebody else has set Xen's timer, as tests do. */
+void timer_resync(void);
+
 /* The handler of VIRQ_TIMER. */
 void timer_event(evtchn_port_t port, void *arg);
 

@@ -24,6 +24,7 @@
 #include <plinth/addr.h>
 #include <plinth/bug.h>
 #include <plinth/page.h>
+#include <plinth/spinlock.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -46,6 +47,7 @@ static long pages_fail_after = -1;     /* calls that still succeed */
 static long pages_fail_once = -1;      /* calls before one that fails */
 static bool pages_trusting;            /* page_order() does not look */
 
+extern struct spinlock heap_lock; /* mm/heap.c's */
 static jmp_buf panic_out;
 static bool panic_expected;
 static char panic_text[200];
@@ -62,6 +64,9 @@ void panic(const char *fmt, ...)
         printf("Bail out! panic: %s\n", panic_text);
         abort();
     }
+    /* The kernel would not come back, and so has not let go of it. */
+    heap_lock.holder = 0;
+    vcpus[0].preempt = PREEMPT_NOT_WANTED;
     longjmp(panic_out, 1);
 }
 

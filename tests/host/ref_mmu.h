@@ -86,7 +86,6 @@ static struct {
     char failure[200];
 } ref;
 
-struct vcpu vcpus[MAX_VCPUS];
 
 __printf(1, 2) static void ref_fail(const char *fmt, ...)
 {

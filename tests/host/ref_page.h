@@ -76,7 +76,6 @@ static struct {
 } ref = { .get_fails = -1 };
 
 struct start_info start_info_copy;
-struct vcpu vcpus[MAX_VCPUS];
 
 /* What mm/page.c keeps; zero at the start. */
 extern char __start_page_state[], __stop_page_state[];
