@@ -55,8 +55,11 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
+# What the toolstack asks of us, and what Xen watches over.
+core += $(addprefix kernel/,control.o watchdog.o)
+
 # PV devices.
-core += drivers/console.o
+core += drivers/console.o drivers/xenstore.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
 core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)

@@ -9,11 +9,14 @@
 #include <plinth/boot_report.h>
 #include <plinth/bug.h>
 #include <plinth/console.h>
+#include <plinth/control.h>
 #include <plinth/events.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/printf.h>
+#include <plinth/printk.h>
 #include <plinth/protect.h>
 #include <plinth/shared_info.h>
 #include <plinth/shutdown.h>
@@ -41,7 +44,13 @@ uint64_t boot_cost(void)
 /* The application. */
 static int main_thread(void *arg __unused)
 {
-    shutdown_exit(main(options()->argc, options_argv()));
+    const int status = main(options()->argc, options_argv());
+    char text[12];
+
+    pr_debug("main() ends with %d", status);
+    snprintf(text, sizeof(text), "%d", status);
+    control_report(text);
+    shutdown_exit(status);
 }
 
 static const struct thread_options main_options = {
@@ -71,6 +80,7 @@ void kernel_main(const struct start_info *si)
     timer_init();    /* no tick any more, but deadlines */
     thread_init();   /* this becomes the idle thread */
     upcall_unmask(); /* from here on handlers run */
+    control_start(); /* a thread, for what the toolstack asks */
     cost_tsc = rdtsc() - boot_tsc;
     boot_report();
 

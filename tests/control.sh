@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Runs in the lab's dom0: what the toolstack asks of a guest, and what it does.
+
+. /lab/lib.sh
+
+# guest NAME TEST [CFG-LINE...]
+guest() {
+    name=$1 test=$2
+    shift 2
+    create "$name" "$IMAGE" "extra=\"tests=$test plinth.report=off\"" 'on_reboot="preserve"' \
+        'on_watchdog="preserve"' "$@" || exit 1
+}
+
+# alive NAME TEST [CFG-LINE...]: one that has come up
+alive() {
+    guest "$@"
+    waitfor 20 '^# (living|ready)' "$1" || exit 1
+}
+
+# finish NAME: why and how it ended
+finish() {
+    wait_down 30 "$1" || echo "$1: does not end"
+    echo "$1: reason $(reason "$1")"
+    echo "$1: shutdown is \"$(node "$1" control/shutdown)\", status \"$(node "$1" data/plinth/status)\""
+    tr -d '\r' <"$(console "$1")" | sed "s/^/$1: /"
+    xl destroy "$1"
+}
+
+node() { xenstore-read "/local/domain/$(xl domid "$1")/$2"; }
+
+# pages NAME: what Xen says it has
+pages() { xl list "$1" | awk 'NR == 2 { print $3 }'; }
+has() { [ "$(pages "$1")" = "$2" ]; }
+is() { [ "$(node "$1" "$2")" = "$3" ]; }
+
+alive off life.wait
+echo "off: feature-poweroff $(node off control/feature-poweroff), feature-reboot $(node off control/feature-reboot)"
+xl shutdown off
+finish off
+
+alive again life.wait
+xl reboot again
+finish again
+
+alive stuck life.wait_with_endless_hook
+xl shutdown stuck
+finish stuck
+
+# xl has no word for it.
+alive halted life.wait
+xenstore-write "/local/domain/$(xl domid halted)/control/shutdown" halt
+finish halted
+
+# Suspend is not done yet, and said so by not acknowledging it.
+alive keys life.wait
+xenstore-write "/local/domain/$(xl domid keys)/control/shutdown" suspend
+waitfor 10 '"suspend" is asked for and not supported' keys
+echo "keys: shutdown after suspend is \"$(node keys control/shutdown)\""
+xl pause keys
+sleep 1
+xl unpause keys
+for key in h m t p x; do
+    xl sysrq keys $key
+    until_true 10 is keys control/sysrq "" || echo "keys: $key is not taken"
+done
+xl sysrq keys c
+finish keys
+
+alive wide life.wait
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+    xl mem-set wide 24
+    until_true 10 has wide 24 || echo "wide: turn $turn: $(pages wide) MiB"
+    xl mem-set wide 32
+    until_true 10 has wide 32 || echo "wide: turn $turn: $(pages wide) MiB"
+done
+echo "wide: $turn turns, $(pages wide) MiB"
+# Less than it can do without: it goes as far as it can, says so, and lives.
+xl mem-set wide 1
+waitfor 10 'memory/target, 1024 KiB: ENOMEM' wide
+xl mem-set wide 32
+until_true 10 has wide 32 && echo "wide: back at $(pages wide) MiB"
+xl shutdown wide
+finish wide
+
+guest dog watchdog.runs_out
+finish dog
+
+# More names and bytes than a guest may write, and than the ring holds.
+alive reader life.read_what_dom0_wrote
+base=/local/domain/$(xl domid reader)/data
+n=0
+while [ $n -lt 300 ]; do
+    set --
+    while [ $# -lt 60 ]; do
+        set -- "$@" "$base/large/a-name-of-some-length-$n" x
+        n=$((n + 1))
+    done
+    xenstore-write "$@"
+done
+xenstore-write "$base/value" "$(head -c 4000 /dev/zero | tr '\0' v)"
+xenstore-write "$base/ready" 1
+finish reader

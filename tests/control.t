@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What xl asks of guests through xenstore, and what they do (tests/control.sh).
+
+. tests/tap.sh
+
+expect 0 "xl shuts down, reboots, asks keys, and sets memory" \
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout 120 --dom0-script tests/control.sh
+
+said '^off: feature-poweroff 1, feature-reboot 1'
+said '^off: .*control: poweroff is asked for'
+said '^off: # hook: reason 0, well done'
+said '^off: reason 0'
+said '^off: shutdown is "", status "poweroff"'
+said '^again: # hook: reason 1, well done'
+said '^again: reason 1'
+said '^again: shutdown is "", status "reboot"'
+said '^stuck: # a hook without end'
+said "^stuck: .*warning: shutdown: without the application's hook: ETIMEDOUT"
+said '^stuck: reason 0'
+said '^halted: shutdown is "", status "halt"'
+said '^halted: reason 0'
+
+said '^keys: shutdown after suspend is "suspend"'
+said '^keys: sysrq: t threads'
+said '^keys: sysrq m: 8192 pages of 8192, [0-9]+ free'
+said '^keys: .*"main"'
+said '^keys: sysrq p: thread "control", rsp '
+said '^keys:   \[<[0-9a-f]+>\] control\+0x'
+said '^keys: .* text'
+said '^keys: panic: by sysrq'
+said '^keys: reason 3'
+unsaid '^keys: . is not taken'
+
+said '^wide: # 6144 pages'
+said '^wide: # 8192 pages'
+said '^wide: 10 turns, 32 MiB'
+said '^wide: .*memory/target, 1024 KiB: ENOMEM'
+said '^wide: back at 32 MiB'
+said '^wide: reason 0'
+unsaid '^wide: turn '
+
+said '^dog: reason 4'
+said '^reader: ok 1 life\.read_what_dom0_wrote'
+said '^reader: shutdown is "", status "0"'
+
+finish

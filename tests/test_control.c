@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Watchdogs, and what the toolstack can ask of a domain (tests/control.t). */
+#include <plinth/balloon.h>
+#include <plinth/control.h>
+#include <plinth/errno.h>
+#include <plinth/heap.h>
+#include <plinth/printk.h>
+#include <plinth/shutdown.h>
+#include <plinth/start_info.h>
+#include <plinth/string.h>
+#include <plinth/test.h>
+#include <plinth/thread.h>
+#include <plinth/watchdog.h>
+#include <plinth/xenstore.h>
+
+TEST(watchdog, two_of_them)
+{
+    unsigned int a = 0, b = 0, c = 77;
+
+    REQUIRE(watchdog_start(1000, &a) == 0);
+    REQUIRE(watchdog_start(1000, &b) == 0);
+    EXPECT(a != 0 && b != 0 && a != b);
+    EXPECT_EQ(watchdog_start(1000, &c), -ENOSPC);
+    EXPECT_EQ(c, 77);
+    EXPECT_EQ(watchdog_ping(a, 1000), 0);
+    EXPECT_EQ(watchdog_stop(a), 0);
+    EXPECT_EQ(watchdog_ping(a, 1000), -EINVAL);
+    EXPECT_EQ(watchdog_stop(a), -EINVAL);
+    EXPECT_EQ(watchdog_stop(b), 0);
+}
+
+/* Each of these would end the domain, or start one more. */
+TEST(watchdog, misuse_is_refused)
+{
+    unsigned int id;
+
+    EXPECT_EQ(watchdog_start(0, &id), -EINVAL);
+    EXPECT_EQ(watchdog_stop(0), -EINVAL);
+    EXPECT_EQ(watchdog_ping(0, 1000), -EINVAL);
+    EXPECT_EQ(watchdog_ping(3, 1000), -EINVAL);
+    REQUIRE(watchdog_start(1000, &id) == 0);
+    EXPECT_EQ(watchdog_ping(id, 0), -EINVAL);
+    EXPECT_EQ(watchdog_stop(id), 0);
+}
+
+/* Pinged it lives beyond its time. */
+TEST(watchdog, ping_puts_it_off)
+{
+    unsigned int id;
+
+    REQUIRE(watchdog_start(2, &id) == 0);
+    for (unsigned int i = 0; i < 5; i++) {
+        thread_sleep(600 * NSEC_PER_MSEC);
+        EXPECT_EQ(watchdog_ping(id, 2), 0);
+    }
+    EXPECT_EQ(watchdog_stop(id), 0);
+}
+
+FATAL(watchdog, runs_out)
+{
+    unsigned int id;
+
+    REQUIRE(watchdog_start(1, &id) == 0);
+    thread_sleep(20 * NSEC_PER_SEC);
+    EXPECT(false);
+}
+
+static void expect_advertised(struct test_run *run_, struct xs_connection *xs,
+                              const char *path)
+{
+    char *value = NULL;
+
+    EXPECT_EQ(xs_read(xs, XS_NO_TX, path, &value, NULL), 0);
+    EXPECT(value != NULL && strcmp(value, "1") == 0);
+    free(value);
+}
+
+/* libxl 4.17 has no nodes for halt and sysrq, and lets nobody make them. */
+TEST(control, what_is_done_is_advertised)
+{
+    struct xs_connection *xs;
+
+    if (is_dom0())
+        SKIP("dom0 is nobody's to control");
+    REQUIRE(control_settled(ktime_ns()) == 0);
+    REQUIRE(xenstore(&xs) == 0);
+    expect_advertised(run_, xs, "control/feature-poweroff");
+    expect_advertised(run_, xs, "control/feature-reboot");
+}
+
+TEST(control, dom0_has_nobody)
+{
+    if (!is_dom0())
+        SKIP("for dom0");
+    EXPECT_EQ(control_settled(ktime_ns()), -ENODEV);
+}
+
+/*
+ * Guests that live until they are told to end, or for a minute, and say what
+ * becomes of their memory.
+ */
+#define LIFE_NS (60 * NSEC_PER_SEC)
+
+static void live(void)
+{
+    const uint64_t end = ktime_ns() + LIFE_NS;
+    uint64_t had = balloon_current();
+
+    say("# living\n");
+    while (ktime_ns() < end) {
+        const uint64_t has = balloon_current();
+
+        if (has != had)
+            say("# %lu pages\n", has);
+        had = has;
+        thread_sleep(50 * NSEC_PER_MSEC);
+    }
+}
+
+static void hook(unsigned int reason, void *arg)
+{
+    say("# hook: reason %u, %s\n", reason, (const char *)arg);
+}
+
+static void endless_hook(unsigned int reason __unused, void *arg __unused)
+{
+    say("# a hook without end\n");
+    thread_sleep_until(KTIME_NEVER);
+}
+
+FATAL(life, wait)
+{
+    static char word[] = "well done";
+
+    shutdown_set_hook(hook, word);
+    live();
+    EXPECT(false);
+}
+
+FATAL(life, wait_with_endless_hook)
+{
+    shutdown_set_hook(endless_hook, NULL);
+    live();
+    EXPECT(false);
+}
+
+/* dom0 has made a folder of 300 long names, and a value of 4000 bytes. */
+FATAL(life, read_what_dom0_wrote)
+{
+    struct xs_connection *xs;
+    const char *name = NULL;
+    char *value = NULL;
+    struct xs_list list;
+    size_t len = 0;
+    unsigned int n = 0;
+
+    REQUIRE(xenstore(&xs) == 0);
+    say("# ready\n");
+    for (unsigned int i = 0; i < 300; i++) {
+        if (xs_read(xs, XS_NO_TX, "data/ready", &value, NULL) == 0)
+            break;
+        thread_sleep(100 * NSEC_PER_MSEC);
+    }
+    REQUIRE(value != NULL);
+    free(value);
+
+    REQUIRE(xs_directory(xs, XS_NO_TX, "data/large", &list) == 0);
+    say("# %u names, %lu bytes\n", list.nr, list.len);
+    EXPECT_EQ(list.nr, 300);
+    EXPECT(list.len > XENSTORE_PAYLOAD_MAX);
+    while ((name = xs_list_next(&list, name)) != NULL)
+        n += strncmp(name, "a-name-of-some-length-", 22) == 0;
+    EXPECT_EQ(n, 300);
+    free(list.text);
+
+    value = NULL;
+    REQUIRE(xs_read(xs, XS_NO_TX, "data/value", &value, &len) == 0);
+    EXPECT_EQ(len, 4000);
+    for (size_t i = 0; i < len; i++)
+        n += value[i] == 'v';
+    EXPECT_EQ(n, 300 + 4000);
+    free(value);
+}
