@@ -59,7 +59,7 @@ core += drivers/console.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
 core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
-core += lib/pheap.o
+core += lib/pheap.o lib/lineedit.o
 
 # The self-tests: an application like any other.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o
