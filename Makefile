@@ -90,9 +90,10 @@ CFLAGS += -Wcast-qual -Wimplicit-fallthrough -Wmisleading-indentation
 fentry-1 := -pg -mfentry
 $(O)/lib/string.o: fentry-1 :=
 
-# Tests run in the order they are written in.
+# Tests run, and commands are listed, in the order they are written in.
 in_order := -fno-toplevel-reorder
 $(O)/tests/%.o: order = $(in_order)
+$(O)/kernel/shell_commands.o: order = $(in_order)
 
 LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096
 LDFLAGS += --build-id=none --no-warn-rwx-segments

@@ -9,9 +9,9 @@
  *     }
  *     SHELL_COMMAND(hello, "[NAME]", "greet somebody", hello);
  *
- * Each file that is linked adds its own commands, whether the shell itself is
- * linked or not.  They are listed in the order of linking.  A line is split into
- * words as a command line is (plinth/args.h).
+ * Each file that is linked adds its own commands; without the shell they are never
+ * called.  Files are listed in the order of linking.  A line is split into words as
+ * a command line is (plinth/args.h).
  *
  *   units    argv[0] is the command's name; argv[argc] is NULL
  *   owns     a command owns nothing of its argv after it returned
