@@ -2,7 +2,8 @@
 #
 # plinth: one make, no recursion.  V=1 shows commands, print-X a variable.
 #
-#   make            build/selftest.elf, which any xl boots, and its xl config
+#   make            build/selftest.elf, which any xl boots, and its xl config;
+#                   hello and shell, the same of examples/
 #   make run        boot it under real Xen in QEMU (lab/)
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
@@ -23,7 +24,7 @@ XEN         ?= 4.17
 GDB_PORT    ?= 1234
 TESTS       ?= tests/*.t
 
-all: $(O)/selftest.elf $(O)/selftest.cfg
+all: $(foreach app,selftest hello shell,$(O)/$(app).elf $(O)/$(app).cfg)
 
 # Images that only tests boot: without ELF notes, and with a spoilt start_info.
 test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf
@@ -63,11 +64,16 @@ core += drivers/console.o drivers/xenstore.o
 
 # Pure C: no Xen, no globals; tested on the host as well.
 core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.o)
-core += lib/pheap.o
+core += lib/pheap.o lib/lineedit.o
 
-# The self-tests: an application like any other.
-selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o
+# The console shell, for applications that want one.
+shell-core := kernel/shell.o kernel/shell_commands.o
+
+# Applications: the self-tests, and the examples.
+selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o $(shell-core)
 selftest += tests/user_code/demo.o tests/user_code/deeds.o
+hello := examples/hello/main.o
+shell := examples/shell/main.o $(shell-core)
 
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
@@ -89,9 +95,10 @@ CFLAGS += -Wcast-qual -Wimplicit-fallthrough -Wmisleading-indentation
 fentry-1 := -pg -mfentry
 $(O)/lib/string.o: fentry-1 :=
 
-# Tests run in the order they are written in.
+# Tests run, and commands are listed, in the order they are written in.
 in_order := -fno-toplevel-reorder
 $(O)/tests/%.o: order = $(in_order)
+$(O)/kernel/shell_commands.o: order = $(in_order)
 
 # What runs in user mode is elsewhere than linked, and has its own stack.
 $(O)/tests/user_code/%.o: order = -fpie -mcmodel=small
@@ -103,6 +110,8 @@ LDFLAGS += --build-id=none --no-warn-rwx-segments
 flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLAGS)
 
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
+$(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
+$(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
 
 # What a builder that does not read ELF notes sees: the __xen_guest string.
@@ -170,4 +179,4 @@ print-%: ; echo '$* = $($*)'
 $(V).SILENT: # below the first target, or V=1 would make this the default
 .PHONY: all test-images run debug test clean FORCE
 .SECONDARY:
--include $(patsubst %.o,$(O)/%.d,$(core) $(selftest))
+-include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell))

@@ -475,6 +475,13 @@ void event_poll(evtchn_port_t port, uint64_t deadline)
     (void)hypercall_sched_op(SCHEDOP_poll, &poll);
 }
 
+void event_poll_any(uint64_t deadline)
+{
+    struct sched_poll poll = { .timeout = ktime_to_xen(deadline) };
+
+    (void)hypercall_sched_op(SCHEDOP_poll, &poll);
+}
+
 void events_init(bool two_level)
 {
     for (unsigned int i = 0; i < MAX_VCPUS; i++)

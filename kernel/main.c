@@ -77,12 +77,16 @@ void kernel_main(const struct start_info *si)
     features_init();
     options_init(); /* the command line; may complain */
     events_init(options()->events_2l);
-    timer_init();    /* no tick any more, but deadlines */
-    thread_init();   /* this becomes the idle thread */
+    timer_init();  /* no tick any more, but deadlines */
+    thread_init(); /* this becomes the idle thread */
+    console_attach();
     upcall_unmask(); /* from here on handlers run */
     control_start(); /* a thread, for what the toolstack asks */
     cost_tsc = rdtsc() - boot_tsc;
     boot_report();
+    pr_debug("up: Xen %u.%u%s, %lu pages, %s events", xen_identity()->major,
+             xen_identity()->minor, xen_identity()->extra, si->nr_pages,
+             events_abi());
 
     if (thread_create("main", main_thread, NULL, &main_options, NULL) != 0)
         panic("no memory for the main thread");

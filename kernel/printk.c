@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
+
 #include <plinth/compiler.h>
 #include <plinth/hypercall.h>
 #include <plinth/printf.h>
@@ -9,15 +11,51 @@
 static printk_sink_t *sink = printk_hypervisor_sink;
 static enum log_level max_level = LOG_INFO;
 
+/*
+ * The log.  A writer reserves its part and then fills it, so that it needs no
+ * lock, and works in a panic.  `printk_log` is a name to look for in a dump of
+ * the domain's memory: first the count, then the text.
+ */
+struct printk_log printk_log;
+
+BUILD_BUG_ON((PRINTK_LOG_SIZE & (PRINTK_LOG_SIZE - 1)) != 0);
+
+static void log_add(const char *text, size_t len)
+{
+    uint64_t at = __atomic_fetch_add(&printk_log.end, len, __ATOMIC_RELAXED);
+
+    while (len-- > 0)
+        printk_log.text[at++ % PRINTK_LOG_SIZE] = *text++;
+}
+
+size_t printk_log_read(uint64_t *at, char *buf, size_t len)
+{
+    const uint64_t end = __atomic_load_n(&printk_log.end, __ATOMIC_RELAXED);
+    size_t n = 0;
+
+    if (end > PRINTK_LOG_SIZE && *at < end - PRINTK_LOG_SIZE) {
+        /* What was there is gone, and the first line with its beginning. */
+        *at = end - PRINTK_LOG_SIZE;
+        while (*at < end && printk_log.text[(*at)++ % PRINTK_LOG_SIZE] != '\n')
+            ;
+    }
+    while (n < len && *at < end)
+        buf[n++] = printk_log.text[(*at)++ % PRINTK_LOG_SIZE];
+    return n;
+}
+
 /* A line on its way: collected, so that it leaves in one write if it fits. */
 struct line {
+    bool shown, kept;
     size_t len;
     char text[200];
 };
 
 static void line_flush(struct line *line)
 {
-    if (line->len > 0)
+    if (line->len > 0 && line->kept)
+        log_add(line->text, line->len);
+    if (line->len > 0 && line->shown)
         sink(line->text, line->len);
     line->len = 0;
 }
@@ -77,9 +115,8 @@ void vprintk(enum log_level level, const char *fmt, va_list ap)
     };
     struct line line;
 
-    if (level > max_level)
-        return;
-
+    line.kept = true;
+    line.shown = level <= max_level;
     line.len = 0;
     if (level != LOG_EMERG) {
         const uint64_t us = ktime_ns() / NSEC_PER_USEC;
@@ -105,6 +142,8 @@ void vsay(const char *fmt, va_list ap)
 {
     struct line line;
 
+    line.kept = false;
+    line.shown = true;
     line.len = 0;
     format(line_add, &line, fmt, ap);
     line_flush(&line);

@@ -39,6 +39,14 @@ struct thread *thread_current(void)
     return this_runq()->current;
 }
 
+bool thread_may_wait(void)
+{
+    const struct runq *rq = this_runq();
+
+    return rq->current != rq->idle && !this_vcpu()->in_event &&
+           !upcall_masked() && !preempt_is_off();
+}
+
 /*
  * Lists of threads.
  */

@@ -16,10 +16,10 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-sources=(args errno glob parse pheap printf ranges sha256 string)
+sources=(args errno glob lineedit parse pheap printf ranges sha256 string)
 objects=("${sources[@]/%/.o}")
 modules=("${sources[@]}" compiler heap heap_release mmu page page_release)
-fuzzers=(args glob heap mmu page parse printf ranges)
+fuzzers=(args glob heap lineedit mmu page parse printf ranges)
 
 cc=${CC:-gcc}
 fuzz_cc=${FUZZ_CC:-clang}

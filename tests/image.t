@@ -112,13 +112,16 @@ for misuse in 'p2m_lookup(mfn)' 'm2p_lookup(pfn)' 'pte_make(pfn, 1)' 'pte_make(m
     said 'error:'
 done
 
+# Examples are made of what everybody can use.
+check "examples include public headers only" bash -c "! grep -h '#include' examples/*/*.c | grep -v '<plinth/'"
+
 # No vector registers in the kernel; tests may use them in their own assembly.
 check "no SSE in kernel code" bash -c "
     for o in $(find "$BUILD/kernel" "$BUILD/mm" "$BUILD/lib" "$BUILD/drivers" -name '*.o' | tr '\n' ' '); do
         objdump -d \$o | grep -E '%[xyz]mm' && exit 1; done; exit 0"
 
 # Two builds in two folders are the same, to the bit.
-copy() { mkdir -p "$1" && cp -R Makefile linker.ld xen-head.S arch drivers include kernel lib mm tests tools "$1" && make -s -C "$1" -j2 build/selftest.elf; }
+copy() { mkdir -p "$1" && cp -R Makefile linker.ld xen-head.S arch drivers examples include kernel lib mm tests tools "$1" && make -s -C "$1" -j2; }
 check "a build in one folder" copy "$out/a"
 check "a build in a folder with another name" copy "$out/another/folder"
 check "... gives the same image" cmp "$out/a/build/selftest.elf" "$out/another/folder/build/selftest.elf"
@@ -136,7 +139,7 @@ check "nothing is left outside of build/" bash -c "cd $out/a && ! find . -newer 
 expect 2 "missing Xen headers" again XEN_HEADERS=/nowhere
 said 'no Xen headers in /nowhere: apt-get install libxen-dev'
 check "without the stack check" again STACK_CHECK=0 DEBUG=0
-expect 2 "an application without main" bash -c "cd $out/a && sed -i 's/^int main/int not_main(int c, char *v[]);\nint not_main/' tests/selftest.c && make"
+expect 2 "an application without main" bash -c "cd $out/a && sed -i 's/^int main/int not_main(int c, char *v[]);\nint not_main/' examples/hello/main.c && make build/hello.elf"
 said 'undefined reference to .main'
 
 finish

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/boot_report.h>
 #include <plinth/bug.h>
+#include <plinth/errno.h>
 #include <plinth/glob.h>
 #include <plinth/parse.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
+#include <plinth/shell.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
 #include <plinth/time.h>
@@ -49,7 +51,7 @@ const char *test_option(const char *name)
 
 static bool is_known(const char *word, const char *const known[])
 {
-    static const char *const own[] = { "tests", "seed", "list", NULL };
+    static const char *const own[] = { "tests", "seed", "list", "shell", NULL };
     const size_t len = strcspn(word, "=");
 
     for (unsigned int i = 0; own[i] != NULL; i++)
@@ -287,6 +289,33 @@ static void bail_out(const char *message)
     say("Bail out! %s\n", message);
 }
 
+/*
+ * By hand: the option shell gives a shell in place of a run.
+ */
+static enum verdict shell_verdict;
+
+static int test_command(int argc, char *argv[])
+{
+    char bad[NAME_MAX];
+
+    if (argc != 2)
+        return SHELL_USAGE;
+    if (!all_choose(argv[1], bad, sizeof(bad))) {
+        say("%s matches no test\n", bad);
+        return -ENOENT;
+    }
+    if (run_chosen(argv[1]) == FAILURE)
+        shell_verdict = FAILURE;
+    return 0;
+}
+SHELL_COMMAND(test, "GLOB[,GLOB]", "run self-tests", test_command);
+
+static enum verdict run_shell(void)
+{
+    shell_verdict = SUCCESS;
+    return shell("selftest> ") >= 0 ? shell_verdict : ERROR;
+}
+
 static enum verdict run_all(const char *const known[])
 {
     const char *list = test_option("tests"), *s = test_option("seed");
@@ -306,6 +335,8 @@ static enum verdict run_all(const char *const known[])
     }
     if (test_option("list"))
         return list_all(list);
+    if (test_option("shell"))
+        return run_shell();
 
     say("seed=%lu\n# boot: %lu instructions, if the TSC counts such\n", seed,
         boot_cost());

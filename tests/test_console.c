@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/console.h>
+#include <plinth/errno.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/thread.h>
+#include <plinth/upcall.h>
 
 /*
  * Five times what the ring holds, in lines that say their number: whoever
@@ -28,6 +31,177 @@ TEST(console, drains)
 {
     say("# draining\n");
     EXPECT_EQ(console_drain(), 0);
+}
+
+/*
+ * Input: a ring whose other end is the test.
+ */
+static struct xencons_interface fake;
+
+static struct console_input fake_input(uint32_t start)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.in_cons = fake.in_prod = start;
+    return (struct console_input){ .ring = &fake, .cons = start };
+}
+
+static void type(const char *text)
+{
+    for (; *text != '\0'; text++)
+        fake.in[fake.in_prod++ % sizeof(fake.in)] = *text;
+}
+
+/* Round the end of the ring, and of the index. */
+TEST(console, input_arrives_in_order)
+{
+    struct console_input in = fake_input(0xfffffffd);
+    char buf[16] = "";
+
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 0);
+    type("abcdef");
+    EXPECT_EQ(console_input_take(&in, buf, 4), 4);
+    EXPECT_EQ(fake.in_cons, 1);
+    EXPECT(memcmp(buf, "abcd", 4) == 0);
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 2);
+    EXPECT(memcmp(buf, "ef", 2) == 0);
+    EXPECT_EQ(fake.in_cons, fake.in_prod);
+    EXPECT_EQ(in.nonsense, 0);
+}
+
+TEST(console, full_input_ring_wants_an_event)
+{
+    struct console_input in = fake_input(7);
+    static char buf[sizeof(fake.in)];
+
+    for (unsigned int i = 0; i < sizeof(fake.in) - 1; i++)
+        type("x");
+    EXPECT_EQ(console_input_take(&in, buf, 1), 1);
+    EXPECT(!in.was_full);
+    type("yz");
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), sizeof(buf));
+    EXPECT(in.was_full);
+    EXPECT(memcmp(buf + sizeof(buf) - 3, "xyz", 3) == 0);
+    EXPECT_EQ(console_input_take(&in, buf, 1), 0);
+    EXPECT(!in.was_full);
+}
+
+/* Whatever the indices say: no more than the ring is copied, and it goes on. */
+TEST(console, input_indices_are_not_believed)
+{
+    struct console_input in = fake_input(0);
+    static char buf[sizeof(fake.in) + 8];
+    uint64_t nonsense;
+
+    fake.in_prod = sizeof(fake.in) + 1;
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 0);
+    EXPECT_EQ(in.nonsense, 1);
+    type("ok");
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 2);
+
+    fake.in_cons -= 1000; /* not theirs to change */
+    type("still");
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 5);
+    EXPECT_EQ(fake.in_cons, fake.in_prod);
+
+    fake.in_prod--; /* going back is 4 GiB too far */
+    EXPECT_EQ(console_input_take(&in, buf, sizeof(buf)), 0);
+    EXPECT_EQ(in.nonsense, 2);
+
+    for (unsigned int i = 0; i < 10000; i++) {
+        fake.in_prod = test_random() >> (test_random() % 32);
+        fake.in_cons = test_random();
+        memset(buf, '#', sizeof(buf));
+        REQUIRE(console_input_take(&in, buf, sizeof(fake.in)) <=
+                sizeof(fake.in));
+        REQUIRE(buf[sizeof(fake.in)] == '#');
+    }
+    nonsense = in.nonsense;
+    EXPECT(nonsense > 100);
+}
+
+/* Nobody types here; so a reader sleeps until its deadline, and others run. */
+static uint64_t others_ran;
+
+static int count_turns(void *arg)
+{
+    const bool *stop = arg;
+
+    while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+        others_ran++;
+        thread_sleep(NSEC_PER_MSEC);
+    }
+    return 0;
+}
+
+TEST(console, reading_ends_at_the_deadline)
+{
+    const uint64_t start = ktime_ns();
+    struct thread *other;
+    bool stop = false;
+    char c;
+
+    others_ran = 0;
+    REQUIRE(thread_create("other", count_turns, &stop, NULL, &other) == 0);
+    EXPECT_EQ(console_read(&c, 1, start + 50 * NSEC_PER_MSEC), -ETIMEDOUT);
+    EXPECT(ktime_ns() - start >= 50 * NSEC_PER_MSEC);
+    EXPECT(others_ran > 1);
+    EXPECT_EQ(console_read(&c, 1, 0), -ETIMEDOUT);
+    EXPECT_EQ(console_read(&c, 0, KTIME_NEVER), -EINVAL);
+    stop = true;
+    EXPECT_EQ(thread_join(other, KTIME_NEVER, NULL), 0);
+}
+
+/* A thread that waits for room does not stop the others.. */
+TEST(console, others_run_while_a_writer_waits)
+{
+    struct thread *other;
+    bool stop = false;
+
+    if (is_dom0())
+        SKIP("dom0's console has no ring");
+    others_ran = 0;
+    REQUIRE(thread_create("other", count_turns, &stop, NULL, &other) == 0);
+    for (unsigned int i = 0; i < 64; i++)
+        say("# others run %02u ............................................\n",
+            i);
+    EXPECT(others_ran > 1);
+    stop = true;
+    EXPECT_EQ(thread_join(other, KTIME_NEVER, NULL), 0);
+}
+
+/* ..and where no thread may wait, the vCPU does. */
+TEST(console, writes_with_events_masked)
+{
+    const struct console_stats before = console_stats();
+    const bool masked = upcall_mask();
+
+    for (unsigned int i = 0; i < 64; i++)
+        say("# masked %02u ...............................................\n",
+            i);
+    upcall_restore(masked);
+    EXPECT_EQ(console_stats().lost, before.lost);
+    if (!is_dom0())
+        EXPECT(console_stats().waits > before.waits);
+}
+
+/* Lines of several threads, each longer than what fits, stay whole. */
+static int write_lines(void *arg)
+{
+    for (unsigned int i = 0; i < 24; i++)
+        say("# writer %s %02u %0150u end\n", (const char *)arg, i, i);
+    return 0;
+}
+
+TEST(console, lines_of_threads_are_not_mixed)
+{
+    static char names[2][2] = { "a", "b" };
+    struct thread *threads[2];
+
+    for (unsigned int i = 0; i < 2; i++)
+        REQUIRE(thread_create("writer", write_lines, names[i], NULL,
+                              &threads[i]) == 0);
+    for (unsigned int i = 0; i < 2; i++)
+        EXPECT_EQ(thread_join(threads[i], KTIME_NEVER, NULL), 0);
 }
 
 /*
@@ -94,4 +268,55 @@ TEST(printk, long_line_arrives_whole)
     EXPECT_EQ(captured_len, 301);
     EXPECT_EQ(captured[299], 'x');
     EXPECT_EQ(captured[300], '|');
+}
+
+/*
+ * The log, as it is kept.
+ */
+
+/* The last bytes of the log, terminated. */
+static const char *log_tail(void)
+{
+    uint64_t at = printk_log.end - MIN(printk_log.end, 200ul);
+
+    captured[printk_log_read(&at, captured, sizeof(captured) - 1)] = '\0';
+    return captured;
+}
+
+TEST(printk, log_keeps_lines_that_are_not_shown)
+{
+    enum log_level level = printk_set_level(LOG_ERR);
+    printk_sink_t *old = capture_start();
+
+    pr_debug("kept but not shown");
+    printk_set_sink(old);
+    printk_set_level(level);
+    EXPECT_EQ(captured_len, 0);
+    EXPECT(strstr(log_tail(), "] debug: kept but not shown\n") != NULL);
+
+    say("# said, but no log\n");
+    EXPECT(strstr(log_tail(), "said, but no log") == NULL);
+}
+
+TEST(printk, log_forgets_the_oldest_lines)
+{
+    enum log_level level = printk_set_level(LOG_ERR);
+    uint64_t at = 0, bytes = 0;
+    size_t n;
+
+    for (unsigned int i = 0; i < 1000; i++)
+        pr_debug("log line %03u", i);
+    printk_set_level(level);
+
+    /* The first one that is left is whole. */
+    n = printk_log_read(&at, captured, 100);
+    EXPECT_EQ(n, 100);
+    captured[n] = '\0';
+    EXPECT_EQ(captured[0], '[');
+    EXPECT(strstr(captured, "] debug: log line ") != NULL);
+    for (bytes = n; n > 0; bytes += n)
+        n = printk_log_read(&at, captured, sizeof(captured) - 1);
+    EXPECT(bytes <= PRINTK_LOG_SIZE && bytes > PRINTK_LOG_SIZE - 100);
+    EXPECT_EQ(at, printk_log.end);
+    EXPECT(strstr(log_tail(), "log line 999\n") != NULL);
 }

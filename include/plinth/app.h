@@ -9,7 +9,7 @@
  * Its result is the domain's exit status: 0 success, 3 skipped, 4 error, 5
  * failure, as xtf-runner has it.
  *
- *   context  the boot stack, events masked
+ *   context  a thread with 64 KiB of stack, which others cannot preempt; events on
  */
 #pragma once
 

@@ -111,6 +111,12 @@ int event_set_priority(evtchn_port_t port, unsigned int priority);
 void event_clear(evtchn_port_t port);
 void event_poll(evtchn_port_t port, uint64_t deadline);
 
+/*
+ * The same without a port, where handlers cannot run: sleep until some port
+ * becomes pending that was not, until @deadline, or less.
+ */
+void event_poll_any(uint64_t deadline);
+
 struct event_stats {
     uint64_t upcalls;
     uint64_t handled;   /* calls of handlers */

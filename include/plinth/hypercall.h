@@ -165,6 +165,12 @@ static inline int hypercall_console_write(const char *text, unsigned int len)
     return HYPERCALL(console_io, 3, CONSOLEIO_write, len, text);
 }
 
+/* How many bytes were there, @len at most; -EPERM as above. */
+static inline int hypercall_console_read(char *text, unsigned int len)
+{
+    return HYPERCALL(console_io, 3, CONSOLEIO_read, len, text);
+}
+
 static inline int hypercall_sched_op(unsigned int cmd, void *arg)
 {
     return HYPERCALL(sched_op, 2, cmd, arg);

@@ -7,6 +7,9 @@
  * form others parse.  Each call goes out in as few writes as fit, so that a
  * line is not torn by what the hypervisor prints.
  *
+ * The last PRINTK_LOG_SIZE bytes of the log are kept in memory, with the lines that
+ * were not shown: those above the level, and those before there was a console.
+ *
  *   context  any, from the first instruction of C on.  Until console_init() a
  *            line goes to the hypervisor's console, which a domU may only
  *            write when Xen is a debug build
@@ -16,6 +19,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <plinth/compiler.h>
 
@@ -40,7 +44,7 @@ void __printf(2, 0) vprintk(enum log_level level, const char *fmt, va_list ap);
 void __printf(1, 2) say(const char *fmt, ...);
 void __printf(1, 0) vsay(const char *fmt, va_list ap);
 
-/* Lines above @level are dropped from now on; returns the level before. */
+/* Lines above @level are not shown from now on; returns the level before. */
 enum log_level printk_set_level(enum log_level level);
 
 /*
@@ -52,3 +56,18 @@ printk_sink_t *printk_set_sink(printk_sink_t *sink);
 
 /* The sink of the start: Xen's own console, by hypercall. */
 void printk_hypervisor_sink(const char *text, size_t len);
+
+#define PRINTK_LOG_SIZE 16384u
+
+/* The log itself: @end counts what was ever written; its place is modulo. */
+extern struct printk_log {
+    uint64_t end;
+    char text[PRINTK_LOG_SIZE];
+} printk_log;
+
+/*
+ * At most @len bytes of the log from *@at on, which moves behind them; 0 at its
+ * end.  Begin with 0.  What was overwritten meanwhile is skipped, to the next
+ * whole line.
+ */
+size_t printk_log_read(uint64_t *at, char *buf, size_t len);

@@ -87,6 +87,12 @@ void thread_sleep_until(uint64_t deadline);
 void thread_sleep(uint64_t ns);
 
 struct thread *thread_current(void);
+
+/*
+ * Is this a context in which one may wait?  For what is called from others as
+ * well.  Any context.
+ */
+bool thread_may_wait(void);
 const char *thread_name(const struct thread *thread);
 
 unsigned int thread_priority(const struct thread *thread);
