@@ -50,36 +50,27 @@ bool thread_may_wait(void)
 /*
  * Lists of threads.
  */
-void thread_list_push(struct thread_list *list, struct thread *thread)
+void thread_list_push(struct thread_list *list, struct thread_link *link)
 {
-    thread->next = NULL;
-    thread->prev = list->last;
+    link->next = NULL;
+    link->prev = list->last;
     if (list->last != NULL)
-        list->last->next = thread;
+        list->last->next = link;
     else
-        list->first = thread;
-    list->last = thread;
+        list->first = link;
+    list->last = link;
 }
 
-void thread_list_remove(struct thread_list *list, struct thread *thread)
+void thread_list_remove(struct thread_list *list, struct thread_link *link)
 {
-    if (thread->prev != NULL)
-        thread->prev->next = thread->next;
+    if (link->prev != NULL)
+        link->prev->next = link->next;
     else
-        list->first = thread->next;
-    if (thread->next != NULL)
-        thread->next->prev = thread->prev;
+        list->first = link->next;
+    if (link->next != NULL)
+        link->next->prev = link->prev;
     else
-        list->last = thread->prev;
-}
-
-struct thread *thread_list_pop(struct thread_list *list)
-{
-    struct thread *thread = list->first;
-
-    if (thread != NULL)
-        thread_list_remove(list, thread);
-    return thread;
+        list->last = link->prev;
 }
 
 /*
@@ -90,7 +81,7 @@ static void make_ready(struct runq *rq, struct thread *thread)
     thread->state = THREAD_READY;
     if (thread == rq->idle)
         return;
-    thread_list_push(&rq->queues[thread->priority], thread);
+    thread_list_push(&rq->queues[thread->priority], &thread->ready);
     rq->ready |= 1u << thread->priority;
 }
 
@@ -98,7 +89,7 @@ static void unready(struct runq *rq, struct thread *thread)
 {
     struct thread_list *queue = &rq->queues[thread->priority];
 
-    thread_list_remove(queue, thread);
+    thread_list_remove(queue, &thread->ready);
     if (queue->first == NULL)
         rq->ready &= ~(1u << thread->priority);
 }
@@ -109,7 +100,8 @@ static struct thread *take_next(struct runq *rq)
     struct thread *thread = rq->idle;
 
     if (rq->ready != 0) {
-        thread = rq->queues[31 - __builtin_clz(rq->ready)].first;
+        thread = container_of(rq->queues[31 - __builtin_clz(rq->ready)].first,
+                              struct thread, ready);
         unready(rq, thread);
     }
     return thread;

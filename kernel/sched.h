@@ -23,8 +23,13 @@ struct thread {
     uintptr_t rsp;         /* while another one runs; switch.S knows.. */
     uintptr_t stack_limit; /* ..these two */
 
-    struct thread *next, *prev; /* in a run queue or a wait queue */
-    struct wait_queue *queue;   /* that it waits in */
+    /*
+     * A thread that its timer has woken is ready, and still in the wait queue
+     * until it has run.
+     */
+    struct thread_link ready;   /* in a run queue */
+    struct thread_link waiting; /* in a wait queue.. */
+    struct wait_queue *queue;   /* ..this one */
     enum thread_state state;
     unsigned int priority, flags, vcpu;
     struct timer timer; /* of a wait's deadline */
@@ -43,13 +48,13 @@ struct thread {
     struct stack stack;
     struct page_list pages; /* of the stack */
     void *tls;
-    struct thread *all_next; /* of all threads */
+    struct thread *all_next;  /* of all threads */
+    struct thread *dead_next; /* of those to be freed */
     char name[24];
 };
 
-void thread_list_push(struct thread_list *list, struct thread *thread);
-struct thread *thread_list_pop(struct thread_list *list);
-void thread_list_remove(struct thread_list *list, struct thread *thread);
+void thread_list_push(struct thread_list *list, struct thread_link *link);
+void thread_list_remove(struct thread_list *list, struct thread_link *link);
 
 /*
  * The running thread waits: it lets go of @held, if not NULL, and the next one

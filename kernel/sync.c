@@ -17,10 +17,10 @@ int wait_queue_sleep(struct wait_queue *queue, uint64_t deadline)
     int rc = 0;
 
     me->queue = queue;
-    thread_list_push(&queue->waiters, me);
+    thread_list_push(&queue->waiters, &me->waiting);
     while (me->queue != NULL) {
         if (ktime_ns() >= deadline) {
-            thread_list_remove(&queue->waiters, me);
+            thread_list_remove(&queue->waiters, &me->waiting);
             me->queue = NULL;
             rc = -ETIMEDOUT;
             break;
@@ -37,12 +37,15 @@ int wait_queue_sleep(struct wait_queue *queue, uint64_t deadline)
 
 struct thread *wait_queue_wake(struct wait_queue *queue)
 {
-    struct thread *thread = thread_list_pop(&queue->waiters);
+    struct thread_link *link = queue->waiters.first;
+    struct thread *thread;
 
-    if (thread != NULL) {
-        thread->queue = NULL;
-        sched_wake(thread);
-    }
+    if (link == NULL)
+        return NULL;
+    thread = container_of(link, struct thread, waiting);
+    thread_list_remove(&queue->waiters, link);
+    thread->queue = NULL;
+    sched_wake(thread);
     return thread;
 }
 

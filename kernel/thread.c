@@ -209,7 +209,7 @@ void thread_gone(struct thread *t)
     t->over = true;
     detached = t->flags & THREAD_DETACHED;
     if (detached) {
-        t->next = dead;
+        t->dead_next = dead;
         dead = t;
     }
     spin_release(&list_lock);
@@ -226,7 +226,7 @@ void thread_reap(void)
     dead = NULL;
     spin_unlock(&list_lock);
     for (; t != NULL; t = next) {
-        next = t->next;
+        next = t->dead_next;
         forget(t);
     }
 }

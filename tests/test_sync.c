@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mutexes, semaphores, conditions, completions: right use and wrong use. */
+#include <arch/cpu.h>
 #include <plinth/errno.h>
 #include <plinth/string.h>
 #include <plinth/sync.h>
@@ -263,6 +264,36 @@ TEST(sync, permit_at_the_deadline_is_not_lost)
         REQUIRE(s.permits == 0 && s.queue.waiters.first == NULL);
     }
     EXPECT_EQ(timeouts + taken, 300);
+}
+
+/*
+ * Several whose deadlines have come are ready at once, and still in the wait
+ * queue until each has run.
+ */
+static struct semaphore never;
+static uint64_t common_deadline;
+
+static int waits_in_vain(void *arg __unused)
+{
+    return semaphore_down(&never, common_deadline) == -ETIMEDOUT ? 0 : -1;
+}
+
+TEST(sync, many_time_out_together)
+{
+    struct thread *t[8];
+
+    semaphore_init(&never, 0);
+    common_deadline = in_ms(20);
+    for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
+        t[i] = start(run_, waits_in_vain, NULL);
+    thread_yield();
+    /* All deadlines come while nobody else runs. */
+    while (ktime_ns() < common_deadline + NSEC_PER_MSEC)
+        cpu_relax();
+    for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
+        join(run_, t[i], 0);
+    EXPECT(never.queue.waiters.first == NULL);
+    EXPECT_EQ(never.permits, 0);
 }
 
 /*

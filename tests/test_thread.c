@@ -142,19 +142,28 @@ static int sleeper(void *arg)
     return 0;
 }
 
+static uint64_t sleepers_start;
+
+static int sleeps_until(void *arg)
+{
+    thread_sleep_until(sleepers_start + (uintptr_t)arg * 20 * NSEC_PER_MSEC);
+    note((char)('0' + (uintptr_t)arg));
+    return 0;
+}
+
 TEST(thread, sleepers_wake_in_time)
 {
-    const uint64_t before = ktime_ns();
     struct thread *t[3];
 
     forget_trace();
-    t[0] = start(run_, sleeper, (void *)6, NULL);
-    t[1] = start(run_, sleeper, (void *)2, NULL);
-    t[2] = start(run_, sleeper, (void *)4, NULL);
+    sleepers_start = ktime_ns();
+    t[0] = start(run_, sleeps_until, (void *)3, NULL);
+    t[1] = start(run_, sleeps_until, (void *)1, NULL);
+    t[2] = start(run_, sleeps_until, (void *)2, NULL);
     for (unsigned int i = 0; i < 3; i++)
         join(run_, t[i], 0);
-    EXPECT_STR(trace, "246");
-    EXPECT(ktime_ns() - before >= 6 * NSEC_PER_MSEC);
+    EXPECT_STR(trace, "123");
+    EXPECT(ktime_ns() - sleepers_start >= 60 * NSEC_PER_MSEC);
     thread_sleep(0);
     thread_sleep_until(0);
 }

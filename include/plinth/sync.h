@@ -32,8 +32,12 @@
 
 struct thread;
 
+struct thread_link {
+    struct thread_link *next, *prev;
+};
+
 struct thread_list {
-    struct thread *first, *last;
+    struct thread_link *first, *last;
 };
 
 struct wait_queue {
