@@ -112,7 +112,10 @@ said 'panic: start_info at 0xffffffff[0-9a-f]+ has the magic "Xen-3\.0-x86_64'
 unsaid 'self-test'
 
 # Memory.  What the bootstrap region needs is the least: 3 MiB.
-tiny() { lab/run "$self" --xen "$XEN" --memory "$1"; }
+tiny() {
+    lab/run "$self" --xen "$XEN" --memory "$1" \
+        --extra "tests=boot.*,p2m.*,page.*,mmu.*,map.*,heap.*"
+}
 expect 0 "the smallest guest, 3 MiB" tiny 3
 said '^Memory: 768 pages, 3 MiB'
 expect 4 "a guest too small, 2 MiB" tiny 2
