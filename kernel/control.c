@@ -254,11 +254,15 @@ static int control(void *arg __unused)
     return rc;
 }
 
+/* At every boot: so one that is there, and costs no page tables. */
+DEFINE_STACK(control_stack, "control", THREAD_STACK_SIZE / PAGE_SIZE);
+
 void control_start(void)
 {
     static const struct thread_options o = {
         .flags = THREAD_DETACHED | THREAD_NO_FPU,
         .priority = THREAD_NORMAL,
+        .stack = &control_stack,
     };
     int rc;
 

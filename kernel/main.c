@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot, in order.  xen-head.S comes here on the boot stack with the BSS
+ * The boot, in order.  xen-head.S comes here on the main stack with the BSS
  * cleared, events masked, and everything mapped writable and executable.
  */
 #include <arch/cpu.h>
@@ -34,17 +34,15 @@
 void __noreturn kernel_main(const struct start_info *si);
 
 uint64_t boot_tsc;        /* at the entry point, by xen-head.S */
-static uint64_t cost_tsc; /* from there to all being up */
+static uint64_t cost_tsc; /* from there to main(), without the report */
 
 uint64_t boot_cost(void)
 {
     return cost_tsc;
 }
 
-/* The application. */
-static int main_thread(void *arg __unused)
+static void __noreturn end(int status)
 {
-    const int status = main(options()->argc, options_argv());
     char text[12];
 
     pr_debug("main() ends with %d", status);
@@ -52,12 +50,6 @@ static int main_thread(void *arg __unused)
     control_report(text);
     shutdown_exit(status);
 }
-
-static const struct thread_options main_options = {
-    .flags = THREAD_DETACHED,
-    .priority = THREAD_NORMAL,
-    .stack_size = 65536,
-};
 
 void kernel_main(const struct start_info *si)
 {
@@ -78,7 +70,7 @@ void kernel_main(const struct start_info *si)
     options_init(); /* the command line; may complain */
     events_init(options()->events_2l);
     timer_init();  /* no tick any more, but deadlines */
-    thread_init(); /* this becomes the idle thread */
+    thread_init(); /* this becomes the thread "main" */
     console_attach();
     upcall_unmask(); /* from here on handlers run */
     control_start(); /* a thread, for what the toolstack asks */
@@ -88,7 +80,5 @@ void kernel_main(const struct start_info *si)
              xen_identity()->minor, xen_identity()->extra, si->nr_pages,
              events_abi());
 
-    if (thread_create("main", main_thread, NULL, &main_options, NULL) != 0)
-        panic("no memory for the main thread");
-    thread_idle();
+    end(main(options()->argc, options_argv()));
 }

@@ -48,6 +48,12 @@ static void set_readonly(const char *start, const char *end)
     }
 }
 
+static void unmap_guard_pages(void)
+{
+    for (struct stack *const *s = image_stacks; s < image_stacks_end; s++)
+        mmu_set_va(_vaddr(stack_guard_page(*s)), (pte_t){ 0 }, UVMF_TLB_FLUSH);
+}
+
 void protect_init(void)
 {
     const uintptr_t linear_end = linear_va(_pfn(linear_size()));
@@ -67,8 +73,7 @@ void protect_init(void)
         set_nx(va, 2);
     if (p2m < VIRT_BASE || p2m >= linear_end)
         set_nx(p2m, PT_LEVELS);
-    mmu_set_va(ptr_to_vaddr(stack_boot_guard_page()), (pte_t){ 0 },
-               UVMF_TLB_FLUSH);
+    unmap_guard_pages();
     rc = mmu_end();
     if (rc != 0)
         panic("protect: %s refused, [%#lx] <- %#lx: %s", r->what, r->where,

@@ -70,7 +70,7 @@ expect 6 "a panic through QEMU's debug port" guest "plinth.exit=qemu tests=fatal
 # Ends that are no orderly ones.
 expect 6 "panic" guest "tests=fatal.panic"
 said '\] test_fatal_panic\+0x'
-said '\] thread_main\+0x'
+said '\] kernel_main\+0x'
 said '^panic: as told to'
 said '^Bail out! as told to'
 unsaid '^Test result'

@@ -32,7 +32,7 @@ said '\] fault\+0x'
 said '\] events_upcall\+0x'
 said '^ interrupted, on the stack of "main":'
 said '\] test_events_handler_faults\+0x'
-said '\] thread_main\+0x'
+said '\] kernel_main\+0x'
 expect 6 "a handler that overflows its stack" guest "tests=events.handler_overflows_its_stack"
 said '^Stack overflow: thread "event" has [0-9]+ bytes of its stack left'
 said '^panic: stack overflow in thread "event"'

@@ -12,6 +12,7 @@
 #include <plinth/thread.h>
 #include <plinth/trap.h>
 #include <plinth/upcall.h>
+#include <plinth/vmap.h>
 
 static uint64_t threads(void)
 {
@@ -81,6 +82,37 @@ TEST(thread, runs_when_others_wait)
     note('m');
     join(run_, t, 'a');
     EXPECT_STR(trace, "ma");
+}
+
+DEFINE_STACK(test_stack, "test's", 2);
+
+static int where(void *arg)
+{
+    *(const struct stack **)arg =
+        stack_find((uintptr_t)__builtin_frame_address(0));
+    return 0;
+}
+
+/* Again and again: it is there when the thread before has been joined. */
+TEST(thread, runs_on_a_stack_of_the_image)
+{
+    const struct thread_options o = {
+        .priority = THREAD_NORMAL,
+        .stack = &test_stack,
+    };
+    const uint64_t room = vmap_stats().free;
+
+    for (unsigned int i = 0; i < 3; i++) {
+        const struct stack *found = NULL;
+
+        join(run_, start(run_, where, &found, &o), 0);
+        EXPECT(found == &test_stack);
+    }
+    EXPECT_EQ(vmap_stats().free, room);
+    EXPECT(stack_find(test_stack.start) == &test_stack);
+    EXPECT(thread_current() != NULL &&
+           strcmp(stack_find((uintptr_t)__builtin_frame_address(0))->name,
+                  "main") == 0);
 }
 
 static int yielder(void *arg)
