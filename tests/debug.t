@@ -30,6 +30,6 @@ said 'Breakpoint 1, kernel_main \(si='
 said 'cs +0xe033'
 said 'Breakpoint 2, test_main \(argc=2'
 said '#1 .* in main \(argc='
-said '#2 .* in main_thread '
+said '#2 .* in kernel_main '
 
 finish
