@@ -203,18 +203,16 @@ static void forget(struct thread *t)
 /* In the next thread, masked; so it can only be put where it is freed later. */
 void thread_gone(struct thread *t)
 {
-    bool detached;
-
     spin_acquire(&list_lock);
     t->over = true;
-    detached = t->flags & THREAD_DETACHED;
-    if (detached) {
+    if (t->flags & THREAD_DETACHED) {
         t->dead_next = dead;
         dead = t;
+    } else {
+        /* Still locked: or who finds it over frees it meanwhile. */
+        complete(&t->exited);
     }
     spin_release(&list_lock);
-    if (!detached)
-        complete(&t->exited);
 }
 
 void thread_reap(void)
@@ -247,7 +245,9 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
     rc = completion_wait(&t->exited, deadline);
     if (rc != 0) {
+        spin_lock(&list_lock);
         t->joined = false;
+        spin_unlock(&list_lock);
         return rc;
     }
     if (result != NULL)
