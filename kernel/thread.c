@@ -7,7 +7,6 @@
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/string.h>
@@ -79,7 +78,7 @@ static int make_stack(struct thread *t, size_t size)
         if (page == NULL)
             return -ENOMEM;
         page_list_push(&t->pages, page);
-        frames[i] = p2m_lookup(kaddr_pfn(page));
+        frames[i] = kaddr_mfn(page);
     }
     rc = vmap(frames, nr, MAP_RW, &p);
     if (rc != 0)

@@ -313,7 +313,7 @@ static void keep_kernel_l3(const struct ptab_txn *txn)
     for (unsigned int i = 0; i < txn->nr_links; i++)
         if (txn->links[i].level == PT_LEVELS &&
             maddr_x(txn->links[i].at) % PAGE_SIZE / sizeof(pte_t) > L4_XEN_LAST)
-            page_keep(kaddr_lookup(m2p_lookup(pte_mfn(txn->links[i].pte))));
+            page_keep(kaddr_lookup_mfn(pte_mfn(txn->links[i].pte)));
 }
 
 /* A new L1 for the @n pages from @va on. */
@@ -536,11 +536,6 @@ struct unhooked {
     struct page_list pages;
 };
 
-static uint64_t *table_at(mfn_t mfn)
-{
-    return kaddr_lookup(m2p_lookup(mfn));
-}
-
 /* Take the table of @level - 1 on the way to @va out of that of @level. */
 static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
 {
@@ -550,7 +545,7 @@ static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
     const unsigned int index = pt_index(_vaddr(va), level);
 
     page_list_push(&u->pages,
-                   table_at(pte_mfn(walk_entry(parent, level, index))));
+                   kaddr_lookup_mfn(pte_mfn(walk_entry(parent, level, index))));
     ptab_write(u->space, level,
                maddr_add(mfn_to_maddr(parent), index * sizeof(pte_t)),
                (pte_t){ 0 });
@@ -598,10 +593,11 @@ static void unmap_span(struct unhooked *u, uintptr_t va, unsigned int n)
 /* All that the L2 for @va maps, which is all present, goes with the L2. */
 static void unmap_l2(struct unhooked *u, uintptr_t va)
 {
-    const uint64_t *l2 = table_at(pte_mfn(upper_entry(u->space, va, 3)));
+    const uint64_t *l2 =
+        kaddr_lookup_mfn(pte_mfn(upper_entry(u->space, va, 3)));
 
     for (unsigned int i = 0; i < PT_ENTRIES; i++)
-        page_list_push(&u->pages, table_at(pte_mfn((pte_t){ l2[i] })));
+        page_list_push(&u->pages, kaddr_lookup_mfn(pte_mfn((pte_t){ l2[i] })));
     unhook(u, 3, va);
 }
 
@@ -612,7 +608,7 @@ static bool is_whole_l2(const struct space *space, uintptr_t va, uintptr_t end)
 
     if (va % L2_SPAN != 0 || end - va < L2_SPAN)
         return false;
-    l2 = table_at(pte_mfn(upper_entry(space, va, 3)));
+    l2 = kaddr_lookup_mfn(pte_mfn(upper_entry(space, va, 3)));
     return l2 != NULL && ptab_note(l2) != NULL;
 }
 
@@ -635,7 +631,7 @@ static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
         struct unhooked u = { .space = space };
         const pte_t pte = upper_entry(space, va, level + 1);
         const uint64_t *table = pte_present(pte) && !(pte.raw & PTE_PSE)
-                                    ? table_at(pte_mfn(pte))
+                                    ? kaddr_lookup_mfn(pte_mfn(pte))
                                     : NULL;
 
         if (table == NULL || ptab_note(table) == NULL || !is_empty(table))
