@@ -194,20 +194,10 @@ static int check_leaves(void *ctx, struct space *space)
                       space == &kernel_space ? PT_ENTRIES : L4_XEN_FIRST, &v);
 }
 
-/* Bytes for two bits a page. */
-static unsigned int bits_order(void)
-{
-    const uint64_t bytes = 2 * (p2m_size() / 8 + 8);
-    unsigned int order = 0;
-
-    while (PAGE_SIZE << order < bytes)
-        order++;
-    return order;
-}
-
 int audit(char *why, size_t len)
 {
-    const unsigned int order = bits_order();
+    /* Two bits a page, each kind in words of its own. */
+    const unsigned int order = page_order_for(2 * (p2m_size() / 8 + 8));
     struct auditor a = { .why = why, .len = len };
     int rc = page_check(why, len);
 

@@ -22,11 +22,7 @@ static unsigned int nr_pages(unsigned int nr)
 
 static unsigned int order_of(unsigned int nr)
 {
-    unsigned int order = 0;
-
-    while (1u << order < nr_pages(nr))
-        order++;
-    return order;
+    return page_order_for(nr_pages(nr) * PAGE_SIZE);
 }
 
 static int set_rights(const struct descriptor_table *t, uint64_t flags)
