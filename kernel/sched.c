@@ -332,11 +332,10 @@ void thread_idle(void)
     BUG_ON(rq->current != rq->idle);
     for (;;) {
         (void)upcall_mask();
-        if (rq->ready != 0) {
+        if (rq->ready != 0)
             step_back(rq);
-        } else {
+        else
             idle_until_event();
-        }
         upcall_unmask();
         thread_reap();
     }
