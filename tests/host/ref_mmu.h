@@ -31,6 +31,7 @@
 #include "fake_xen.h"
 #include "panic.h"
 #include "ref_fail.h"
+#include "ref_input.h"
 
 #define REF_DEPTH 5u
 #define REF_RUN   1500u /* most entries of one */
@@ -529,19 +530,6 @@ static void ref_drop(void)
 /*
  * From bytes to calls.
  */
-struct ref_input {
-    const uint8_t *data;
-    size_t len;
-};
-
-static unsigned int ref_byte(struct ref_input *in)
-{
-    if (in->len == 0)
-        return 0;
-    in->len--;
-    return *in->data++;
-}
-
 static mfn_t ref_mfn(struct ref_input *in)
 {
     const unsigned int b = ref_byte(in);

@@ -34,6 +34,7 @@
 
 #include "panic.h"
 #include "ref_fail.h"
+#include "ref_input.h"
 
 #define REF_LINEAR 1536u      /* most pages of the bootstrap region */
 #define REF_PAGES  (1u << 20) /* most pages at all: 4 GiB */
@@ -536,19 +537,6 @@ static void ref_write_after_free(unsigned int which, unsigned int word)
 /*
  * From bytes to a layout and calls.
  */
-struct ref_input {
-    const uint8_t *data;
-    size_t len;
-};
-
-static unsigned int ref_byte(struct ref_input *in)
-{
-    if (in->len == 0)
-        return 0;
-    in->len--;
-    return *in->data++;
-}
-
 static unsigned int ref_word(struct ref_input *in)
 {
     const unsigned int low = ref_byte(in);
