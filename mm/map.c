@@ -287,7 +287,8 @@ pte_t space_query(struct space *space, vaddr_t va)
 }
 
 /*
- * Around each change of a range.
+ * Around each change of a range: the space is locked in between.  Not so when the
+ * range is none, which begin_change() says.
  */
 static inline int begin_change(struct space *space, vaddr_t va, uint64_t nr)
 {
@@ -298,7 +299,7 @@ static inline int begin_change(struct space *space, vaddr_t va, uint64_t nr)
     return rc;
 }
 
-/* With @rc it ends. */
+/* The change has ended with @rc. */
 static inline int end_change(struct space *space, int rc)
 {
     spin_unlock(&space->lock);
