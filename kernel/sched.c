@@ -150,6 +150,7 @@ static void notice_rival(struct runq *rq, unsigned int priority)
 /*
  * Switching.
  */
+
 /* In the thread that runs now.  The lock goes, which the former one took. */
 static void finish_switch(struct thread *previous)
 {

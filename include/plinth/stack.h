@@ -65,7 +65,10 @@ void stack_register(struct stack *stack);
 /* Undo that.  Both under one lock, which is the caller's. */
 void stack_unregister(struct stack *stack);
 
-/* Compared with RSP at every function's entry; 0 switches that off. */
+/*
+ * Compared with RSP at every function's entry; 0 switches that off.  Of the
+ * running stack: switch.S changes it with the thread.
+ */
 extern uintptr_t stack_limit;
 
 /* What stack_limit is to be while @stack is the running one. */
