@@ -10,6 +10,17 @@
 #include <plinth/upcall.h>
 
 /*
+ * Write until a writer has found the ring full.  The other end may empty it as
+ * fast as we write for a while.
+ */
+static bool found_it_full(uint64_t waits)
+{
+    for (unsigned int i = 0; i < 1000 && console_stats().waits == waits; i++)
+        say("# more .....................................................\n");
+    return console_stats().waits > waits;
+}
+
+/*
  * Five times what the ring holds, in lines that say their number: whoever
  * reads the console can see that none is missing (tests/guest.t does).
  */
@@ -24,7 +35,7 @@ TEST(console, more_than_the_ring_holds)
     EXPECT_EQ(console_stats().lost, before.lost);
     EXPECT(console_stats().written - before.written > 5 * 2048 - 1024);
     if (!is_dom0())
-        EXPECT(console_stats().waits > before.waits);
+        EXPECT(found_it_full(before.waits));
 }
 
 TEST(console, drains)
@@ -120,7 +131,7 @@ TEST(console, input_indices_are_not_believed)
 }
 
 /* Nobody types here; so a reader sleeps until its deadline, and others run. */
-static uint64_t others_ran;
+static volatile uint64_t others_ran;
 
 static int count_turns(void *arg)
 {
@@ -135,15 +146,19 @@ static int count_turns(void *arg)
 
 TEST(console, reading_ends_at_the_deadline)
 {
-    const uint64_t start = ktime_ns();
+    const uint64_t give_up = ktime_ns() + 30 * NSEC_PER_SEC;
     struct thread *other;
     bool stop = false;
     char c;
 
     others_ran = 0;
     REQUIRE(thread_create("other", count_turns, &stop, NULL, &other) == 0);
-    EXPECT_EQ(console_read(&c, 1, start + 50 * NSEC_PER_MSEC), -ETIMEDOUT);
-    EXPECT(ktime_ns() - start >= 50 * NSEC_PER_MSEC);
+    do {
+        const uint64_t deadline = ktime_ns() + 50 * NSEC_PER_MSEC;
+
+        EXPECT_EQ(console_read(&c, 1, deadline), -ETIMEDOUT);
+        EXPECT(ktime_ns() >= deadline);
+    } while (others_ran <= 1 && ktime_ns() < give_up);
     EXPECT(others_ran > 1);
     EXPECT_EQ(console_read(&c, 1, 0), -ETIMEDOUT);
     EXPECT_EQ(console_read(&c, 0, KTIME_NEVER), -EINVAL);
@@ -161,7 +176,7 @@ TEST(console, others_run_while_a_writer_waits)
         SKIP("dom0's console has no ring");
     others_ran = 0;
     REQUIRE(thread_create("other", count_turns, &stop, NULL, &other) == 0);
-    for (unsigned int i = 0; i < 64; i++)
+    for (unsigned int i = 0; i < 64 || (i < 1000 && others_ran <= 1); i++)
         say("# others run %02u ............................................\n",
             i);
     EXPECT(others_ran > 1);
@@ -178,10 +193,10 @@ TEST(console, writes_with_events_masked)
     for (unsigned int i = 0; i < 64; i++)
         say("# masked %02u ...............................................\n",
             i);
+    if (!is_dom0())
+        EXPECT(found_it_full(before.waits));
     upcall_restore(masked);
     EXPECT_EQ(console_stats().lost, before.lost);
-    if (!is_dom0())
-        EXPECT(console_stats().waits > before.waits);
 }
 
 /* Lines of several threads, each longer than what fits, stay whole. */
