@@ -8,6 +8,7 @@
 #include <plinth/test.h>
 #include <plinth/thread.h>
 #include <plinth/upcall.h>
+#include <plinth/xenstore.h>
 
 /*
  * Write until a writer has found the ring full.  The other end may empty it as
@@ -22,20 +23,73 @@ static bool found_it_full(uint64_t waits)
 
 /*
  * Five times what the ring holds, in lines that say their number: whoever
- * reads the console can see that none is missing (tests/guest.t does).
+ * reads the console can see that none is missing (tests/console.t does).
  */
-TEST(console, more_than_the_ring_holds)
+static void flood(void)
 {
     static const char filler[] =
         "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const struct console_stats before = console_stats();
 
     for (unsigned int i = 0; i < 128; i++)
         say("# flood %03u %s\n", i, filler);
+}
+
+TEST(console, more_than_the_ring_holds)
+{
+    const struct console_stats before = console_stats();
+
+    flood();
     EXPECT_EQ(console_stats().lost, before.lost);
     EXPECT(console_stats().written - before.written > 5 * 2048 - 1024);
     if (!is_dom0())
         EXPECT(found_it_full(before.waits));
+}
+
+/*
+ * Nobody reads, until dom0 has learnt from xenstore how far this is
+ * (tests/console.sh): the ring is full, or the writer has given up.
+ */
+static int tell(const char *what)
+{
+    struct xs_connection *xs;
+    int rc = xenstore(&xs);
+
+    return rc != 0 ? rc : xs_write_string(xs, XS_NO_TX, "data/console", what);
+}
+
+static int tell_when_full(void *waits)
+{
+    while (console_stats().waits == *(uint64_t *)waits)
+        thread_sleep(NSEC_PER_MSEC);
+    return tell("full");
+}
+
+FATAL(console, nobody_reads_for_a_while)
+{
+    const struct console_stats before = console_stats();
+    uint64_t waits = before.waits;
+    struct thread *teller;
+    int rc = -1;
+
+    REQUIRE(thread_create("teller", tell_when_full, &waits, NULL, &teller) ==
+            0);
+    flood();
+    EXPECT_EQ(thread_join(teller, ktime_ns() + 60 * NSEC_PER_SEC, &rc), 0);
+    EXPECT_EQ(rc, 0);
+    EXPECT_EQ(console_stats().lost, before.lost);
+}
+
+FATAL(console, nobody_reads_for_long)
+{
+    const uint64_t give_up = ktime_ns() + 120 * NSEC_PER_SEC;
+    const struct console_stats before = console_stats();
+
+    flood();
+    EXPECT(console_stats().lost > before.lost);
+    EXPECT_EQ(tell("lost"), 0);
+    while (console_drain() != 0 && ktime_ns() < give_up)
+        continue;
+    EXPECT_EQ(console_drain(), 0);
 }
 
 TEST(console, drains)
