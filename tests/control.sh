@@ -15,15 +15,15 @@ guest() {
 # alive NAME TEST [CFG-LINE...]: one that has come up
 alive() {
     guest "$@"
-    waitfor 20 '^# (living|ready)' "$1" || exit 1
+    waitfor 60 '^# (living|ready)' "$1" || exit 1
 }
 
 # finish NAME: why and how it ended
 finish() {
-    wait_down 30 "$1" || echo "$1: does not end"
+    wait_down 60 "$1" || echo "$1: does not end"
     echo "$1: reason $(reason "$1")"
     echo "$1: shutdown is \"$(node "$1" control/shutdown)\", status \"$(node "$1" data/plinth/status)\""
-    tr -d '\r' <"$(console "$1")" | sed "s/^/$1: /"
+    last_words "$1" | sed "s/^/$1: /"
     xl destroy "$1"
 }
 
@@ -55,31 +55,35 @@ finish halted
 # Suspend is not done yet, and said so by not acknowledging it.
 alive keys life.wait
 xenstore-write "/local/domain/$(xl domid keys)/control/shutdown" suspend
-waitfor 10 '"suspend" is asked for and not supported' keys
+waitfor 60 '"suspend" is asked for and not supported' keys
 echo "keys: shutdown after suspend is \"$(node keys control/shutdown)\""
 xl pause keys
 sleep 1
 xl unpause keys
 for key in h m t p x; do
     xl sysrq keys $key
-    until_true 10 is keys control/sysrq "" || echo "keys: $key is not taken"
+    until_true 60 is keys control/sysrq "" || echo "keys: $key is not taken"
 done
 xl sysrq keys c
 finish keys
 
 alive wide life.wait
+xl mem-set wide 24
+waitfor 60 '^# 6144 pages' wide
+xl mem-set wide 32
+waitfor 60 '^# 8192 pages' wide
 for turn in 1 2 3 4 5 6 7 8 9 10; do
     xl mem-set wide 24
-    until_true 10 has wide 24 || echo "wide: turn $turn: $(pages wide) MiB"
+    until_true 60 has wide 24 || echo "wide: turn $turn: $(pages wide) MiB"
     xl mem-set wide 32
-    until_true 10 has wide 32 || echo "wide: turn $turn: $(pages wide) MiB"
+    until_true 60 has wide 32 || echo "wide: turn $turn: $(pages wide) MiB"
 done
 echo "wide: $turn turns, $(pages wide) MiB"
 # Less than it can do without: it goes as far as it can, says so, and lives.
 xl mem-set wide 1
-waitfor 10 'memory/target, 1024 KiB: ENOMEM' wide
+waitfor 60 'memory/target, 1024 KiB: ENOMEM' wide
 xl mem-set wide 32
-until_true 10 has wide 32 && echo "wide: back at $(pages wide) MiB"
+until_true 60 has wide 32 && echo "wide: back at $(pages wide) MiB"
 xl shutdown wide
 finish wide
 

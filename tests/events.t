@@ -8,8 +8,8 @@
 self=$BUILD/selftest.elf
 suites="events.*,time.*,timer.*,idle.*"
 
-guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --extra "plinth.report=off $*"; }
-domu() { lab/run "$self" --xen "$XEN" --cfg "$1" --extra "plinth.report=off $2"; }
+guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --timeout "$PATIENCE" --extra "plinth.report=off $*"; }
+domu() { lab/run "$self" --xen "$XEN" --timeout "$PATIENCE" --cfg "$1" --extra "plinth.report=off $2"; }
 
 expect 0 "FIFO, idle for 5 s" guest "tests=$suites idle=5"
 said '^# 5 s idle: slept [12] times, [12] upcalls'

@@ -6,8 +6,7 @@
 . tests/tap.sh
 
 expect 0 "dom0's tools look at a guest" \
-    lab/run "$BUILD/selftest.elf" --xen "$XEN" --memory 8 --timeout 300 \
-        --dom0-script tests/outside.sh
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --memory 8 --timeout "$PATIENCE" --dom0-script tests/outside.sh
 tr -d '\r' <"$tap_out" >"$tap_out.seen"
 trap 'rm -f "$tap_out" "$tap_out.seen"' EXIT
 

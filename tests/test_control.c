@@ -43,16 +43,17 @@ TEST(watchdog, misuse_is_refused)
     EXPECT_EQ(watchdog_stop(id), 0);
 }
 
-/* Pinged it lives beyond its time. */
+/*
+ * Pinged it lives beyond its time.  By one ping, for longer than any machine
+ * stands still: nobody is late then.
+ */
 TEST(watchdog, ping_puts_it_off)
 {
     unsigned int id;
 
     REQUIRE(watchdog_start(2, &id) == 0);
-    for (unsigned int i = 0; i < 5; i++) {
-        thread_sleep(600 * NSEC_PER_MSEC);
-        EXPECT_EQ(watchdog_ping(id, 2), 0);
-    }
+    EXPECT_EQ(watchdog_ping(id, 1000), 0);
+    thread_sleep(3 * NSEC_PER_SEC);
     EXPECT_EQ(watchdog_stop(id), 0);
 }
 
@@ -61,7 +62,7 @@ FATAL(watchdog, runs_out)
     unsigned int id;
 
     REQUIRE(watchdog_start(1, &id) == 0);
-    thread_sleep(20 * NSEC_PER_SEC);
+    thread_sleep(60 * NSEC_PER_SEC);
     EXPECT(false);
 }
 
@@ -96,10 +97,10 @@ TEST(control, dom0_has_nobody)
 }
 
 /*
- * Guests that live until they are told to end, or for a minute, and say what
+ * Guests that live until they are told to end, or for ten minutes, and say what
  * becomes of their memory.
  */
-#define LIFE_NS (60 * NSEC_PER_SEC)
+#define LIFE_NS (600 * NSEC_PER_SEC)
 
 static void live(void)
 {
@@ -156,7 +157,7 @@ FATAL(life, read_what_dom0_wrote)
 
     REQUIRE(xenstore(&xs) == 0);
     say("# ready\n");
-    for (unsigned int i = 0; i < 300; i++) {
+    for (unsigned int i = 0; i < 1200; i++) {
         if (xs_read(xs, XS_NO_TX, "data/ready", &value, NULL) == 0)
             break;
         thread_sleep(100 * NSEC_PER_MSEC);

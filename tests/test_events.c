@@ -64,10 +64,12 @@ static bool is_nonzero(void *arg)
     return *(volatile uint64_t *)arg != 0;
 }
 
-/* Within a second, so that no test hangs. */
+/* When something that must come has not: only a failure takes so long. */
+#define PATIENCE_NS (30 * NSEC_PER_SEC)
+
 static int wait_for(uint64_t *word)
 {
-    return wait_until(is_nonzero, word, ktime_ns() + NSEC_PER_SEC);
+    return wait_until(is_nonzero, word, ktime_ns() + PATIENCE_NS);
 }
 
 static evtchn_port_t new_ipi(event_handler_t *fn, void *arg)
@@ -419,10 +421,12 @@ TEST(events, registers_survive)
 TEST(events, loop_goes_on_as_if_nothing_had_happened)
 {
     const uint64_t before = timer_stats().interrupts;
-    const uint64_t end = ktime_ns() + 20 * NSEC_PER_MSEC;
+    const uint64_t start = ktime_ns();
     uint64_t wrong = 0, next = 0, sums = 0, armed = 0;
 
-    while (ktime_ns() < end) {
+    while (ktime_ns() - start < 20 * NSEC_PER_MSEC ||
+           (ktime_ns() - start < PATIENCE_NS &&
+            (sums <= 100 || timer_stats().interrupts <= before + 10))) {
         struct timer_stats s;
         uint64_t a = 1, b = ~0ull, c = 0;
 
@@ -569,9 +573,7 @@ TEST(events, sleep_is_not_entered_with_an_event_pending)
 
     timer_setup(&alarm, wake_up, NULL);
     for (unsigned int i = 0; i < 50; i++) {
-        const uint64_t start = ktime_ns();
-
-        timer_arm(&alarm, start + NSEC_PER_SEC);
+        timer_arm(&alarm, ktime_ns() + PATIENCE_NS);
         (void)upcall_mask();
         EXPECT_RC(event_send(port), 0);
         EXPECT_EQ(hits, i);
@@ -579,8 +581,7 @@ TEST(events, sleep_is_not_entered_with_an_event_pending)
         EXPECT(upcall_masked());
         EXPECT_EQ(hits, i + 1);
         upcall_unmask();
-        EXPECT(timer_cancel(&alarm));
-        REQUIRE(ktime_ns() - start < NSEC_PER_SEC);
+        REQUIRE(timer_cancel(&alarm));
     }
     EXPECT_RC(event_close(port), 0);
 }
@@ -597,7 +598,9 @@ TEST(events, storm_does_not_starve_us)
     uint64_t windows;
 
     EXPECT_RC(event_send(port), 0);
-    while (ktime_ns() - start < 50 * NSEC_PER_MSEC)
+    while (ktime_ns() - start < 50 * NSEC_PER_MSEC ||
+           (ktime_ns() - start < PATIENCE_NS &&
+            (rounds <= 10 || hits <= EVENT_PORT_BURST)))
         rounds++;
     EXPECT_RC(event_mask(port), 0);
     windows = (ktime_ns() - start) / EVENT_WINDOW_NS + 2;
@@ -631,7 +634,8 @@ TEST(events, storm_from_many_ports)
         ports[i] = open_ipi(count_and_send, &hits[i]);
         EXPECT_RC(event_send(ports[i]), 0);
     }
-    while (ktime_ns() - start < 30 * NSEC_PER_MSEC)
+    while (ktime_ns() - start < 30 * NSEC_PER_MSEC ||
+           (ktime_ns() - start < PATIENCE_NS && rounds <= 10))
         rounds++;
     EXPECT_RC(event_send(quiet), 0);
     EXPECT_RC(wait_for(&innocent), 0);

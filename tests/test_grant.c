@@ -886,7 +886,7 @@ FATAL(grant, give_to_peer)
     EXPECT_EQ(refs_given[0], FIRST_REF);
     EXPECT_EQ(refs_given[1], FIRST_REF + 1);
 
-    EXPECT(within_seconds(30, is_set, (void *)(uintptr_t)&page[ANSWER]));
+    EXPECT(within_seconds(120, is_set, (void *)(uintptr_t)&page[ANSWER]));
     EXPECT_EQ(page[ANSWER], 0x7e11);
     EXPECT_EQ(readonly[ANSWER], 0);
     EXPECT_EQ(grant_end_access(refs_given[0]), -EBUSY);
@@ -894,7 +894,7 @@ FATAL(grant, give_to_peer)
               -EBUSY);
     EXPECT_EQ(grant_stats().waiting, 1);
     page[LET_GO] = 1;
-    EXPECT(within_seconds(30, none_waits, NULL));
+    EXPECT(within_seconds(120, none_waits, NULL));
     EXPECT_EQ(grant_end_access_and_free(refs_given[1], readonly), 0);
     EXPECT_EQ(grant_stop(), 0);
 }
@@ -907,7 +907,7 @@ FATAL(grant, take_from_peer)
     void *p;
 
     REQUIRE(copied != NULL && find_peer(&self));
-    REQUIRE(within_seconds(30, is_there, &page));
+    REQUIRE(within_seconds(120, is_there, &page));
     writable = one;
     EXPECT_EQ(page[MAGIC], 0x600d);
 
@@ -930,7 +930,7 @@ FATAL(grant, take_from_peer)
     EXPECT_EQ(((volatile uint64_t *)copied)[2], 0x5eed);
 
     page[ANSWER] = 0x7e11;
-    EXPECT(within_seconds(30, is_set, &page[LET_GO]));
+    EXPECT(within_seconds(120, is_set, &page[LET_GO]));
     EXPECT_EQ(grant_unmap(&writable, 1), 0);
     page_free(copied, 0);
 }
@@ -952,10 +952,10 @@ FATAL(grant, outlive_peer)
     uint64_t *page = NULL;
 
     REQUIRE(find_peer(&self));
-    REQUIRE(within_seconds(30, is_there, &page));
+    REQUIRE(within_seconds(120, is_there, &page));
     held = one;
     say("# mapped\n");
-    REQUIRE(within_seconds(30, is_gone, NULL));
+    REQUIRE(within_seconds(120, is_gone, NULL));
     EXPECT_EQ(page[MAGIC], 0x600d);
     page[ANSWER] = 1;
     expect_sound(run_);
