@@ -62,42 +62,12 @@ static void end_spare(struct test_run *run_)
     spare_ref = spare_port = 0;
 }
 
-static void no_ref(struct test_run *run_, struct link *l)
-{
-    EXPECT_EQ(xs_rm(l->xs, XS_NO_TX, "data/link/ring-ref"), 0);
-}
-
-static void empty_ref(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "ring-ref", "");
-}
-
-static void word_for_ref(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "ring-ref", "a \033[31mred\n word that is long");
-}
-
-static void negative_ref(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "ring-ref", "-1");
-}
-
-static void huge_ref(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "ring-ref", "4294967296");
-}
-
 static void long_ref(struct test_run *run_, struct link *l)
 {
     static char digits[2000];
 
     memset(digits, '9', sizeof(digits) - 1);
     publish(run_, l, "ring-ref", digits);
-}
-
-static void ref_beyond_the_table(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "ring-ref", "4294967295");
 }
 
 static void ref_never_given(struct test_run *run_, struct link *l)
@@ -124,26 +94,6 @@ static void ended_ref(struct test_run *run_, struct link *l)
 {
     give_spare(run_, l, l->peer, false);
     end_spare(run_);
-}
-
-static void no_port(struct test_run *run_, struct link *l)
-{
-    EXPECT_EQ(xs_rm(l->xs, XS_NO_TX, "data/link/event-channel"), 0);
-}
-
-static void word_for_port(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "event-channel", "four");
-}
-
-static void port_zero(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "event-channel", "0");
-}
-
-static void port_beyond_all(struct test_run *run_, struct link *l)
-{
-    publish(run_, l, "event-channel", "4000000000");
 }
 
 static void nothing(evtchn_port_t port __unused, void *arg __unused)
@@ -334,27 +284,30 @@ static void undo_revoke(struct test_run *run_, struct link *l)
 
 static const struct deed {
     const char *name;
+    const char *node, *text; /* what is in it; NULL: it is not there */
+    /* Before the peer looks; connected; the same, and the peer has to stand it. */
     void (*spoil)(struct test_run *run_, struct link *l);
     void (*act)(struct test_run *run_, struct link *l);
     void (*stand)(struct test_run *run_, struct link *l);
-    void (*undo)(struct test_run *run_, struct link *l);
+    void (*undo)(struct test_run *run_,
+                 struct link *l); /* when it has closed */
 } front_deeds[] = {
-    { "no ref", .spoil = no_ref },
-    { "empty ref", .spoil = empty_ref },
-    { "word for ref", .spoil = word_for_ref },
-    { "negative ref", .spoil = negative_ref },
-    { "huge ref", .spoil = huge_ref },
+    { "no ref", .node = "ring-ref" },
+    { "empty ref", .node = "ring-ref", .text = "" },
+    { "word for ref", .node = "ring-ref", .text = "a \033[31mred\n word that is long" },
+    { "negative ref", .node = "ring-ref", .text = "-1" },
+    { "huge ref", .node = "ring-ref", .text = "4294967296" },
     { "long ref", .spoil = long_ref },
-    { "ref beyond the table", .spoil = ref_beyond_the_table },
+    { "ref beyond the table", .node = "ring-ref", .text = "4294967295" },
     { "ref never given", .spoil = ref_never_given },
     { "ref of the toolstack", .spoil = ref_of_the_toolstack },
     { "ref for another", .spoil = ref_for_another },
     { "ref for reading", .spoil = ref_for_reading },
     { "ended ref", .spoil = ended_ref },
-    { "no port", .spoil = no_port },
-    { "word for port", .spoil = word_for_port },
-    { "port zero", .spoil = port_zero },
-    { "port beyond all", .spoil = port_beyond_all },
+    { "no port", .node = "event-channel" },
+    { "word for port", .node = "event-channel", .text = "four" },
+    { "port zero", .node = "event-channel", .text = "0" },
+    { "port beyond all", .node = "event-channel", .text = "4000000000" },
     { "port for another", .spoil = port_for_another },
     { "far ahead", .act = far_ahead },
     { "one too many", .act = one_too_many },
@@ -375,6 +328,18 @@ static const struct deed {
     { "gives back what it took", .act = gives_back_what_it_took },
 };
 
+static void spoil_node(struct test_run *run_, struct link *l,
+                       const struct deed *deed)
+{
+    char path[40];
+
+    snprintf(path, sizeof(path), "data/link/%s", deed->node);
+    if (deed->text != NULL)
+        publish(run_, l, deed->node, deed->text);
+    else
+        EXPECT_EQ(xs_rm(l->xs, XS_NO_TX, path), 0);
+}
+
 /* Connected, and it has been seen to work. */
 static void do_deed(struct test_run *run_, struct link *l,
                     const struct deed *deed)
@@ -384,6 +349,7 @@ static void do_deed(struct test_run *run_, struct link *l,
         deed->act(run_, l);
         return;
     }
+    REQUIRE(deed->stand != NULL); /* or it should not have been accepted */
     deed->stand(run_, l);
     EXPECT_EQ(peer_talk(run_, l, 2, LINK_SLOTS), 0);
     EXPECT_EQ(link_set_state(l, XenbusStateClosing), 0);
@@ -395,10 +361,12 @@ static void do_in_front(struct test_run *run_, struct link *l,
     say("# deed: %s\n", deed->name);
     REQUIRE(link_await(l, LINK_STATE(InitWait)) == 0);
     REQUIRE(link_offer(l) == 0);
+    if (deed->node != NULL)
+        spoil_node(run_, l, deed);
     if (deed->spoil != NULL)
         deed->spoil(run_, l);
     EXPECT_EQ(link_set_state(l, XenbusStateInitialised), 0);
-    if (deed->spoil == NULL && peer_connected(l) == 0)
+    if (peer_connected(l) == 0)
         do_deed(run_, l, deed);
     EXPECT_EQ(link_await(l, LINK_STATE(Closed) | LINK_NO_MORE), 0);
     if (deed->undo != NULL)
