@@ -190,21 +190,23 @@ static const struct {
     { "memory/target", on_target },
 };
 
+static const struct {
+    const char *path, *value;
+} features[] = {
+    { "control/feature-poweroff", "1" }, { "control/feature-reboot", "1" },
+    { "control/feature-suspend", "0" },  { "control/feature-halt", "1" },
+    { "control/feature-sysrq", "1" },
+};
+
 static void advertise(void)
 {
-    static const char *const features[] = {
-        "control/feature-poweroff",
-        "control/feature-reboot",
-        "control/feature-halt",
-        "control/feature-sysrq",
-    };
-
     /* Which of them exist, and may be written, is the toolstack's decision. */
     for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
-        const int rc = xs_write_string(xs, XS_NO_TX, features[i], "1");
+        const int rc =
+            xs_write_string(xs, XS_NO_TX, features[i].path, features[i].value);
 
         if (rc != 0)
-            pr_debug("control: %s: %s", features[i], errno_name(rc));
+            pr_debug("control: %s: %s", features[i].path, errno_name(rc));
     }
 }
 
