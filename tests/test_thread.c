@@ -463,14 +463,17 @@ static int uses_avx(void *arg)
 
 TEST(thread, avx_registers_are_each_ones_own)
 {
+    const uint64_t before = thread_stats().preemptions;
     struct thread *t[2];
 
     if (!has_avx())
         SKIP("this CPU, or Xen, shows no AVX");
+    EXPECT_STR(fpu_method(), "XSAVE");
     for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
         t[i] = start(run_, uses_avx, (void *)(uintptr_t)(i + 1), &preemptive);
     for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
         join(run_, t[i], 0);
+    EXPECT(thread_stats().preemptions > before);
 }
 
 static int catches(void *arg)
