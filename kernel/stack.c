@@ -11,17 +11,20 @@
 #define EVENT_STACK_PAGES 4
 
 /*
- * One piece, so that the guard page is below the boot stack for sure.  In the
+ * One piece, so that a guard page is below each stack for sure.  In the
  * page-aligned part of the BSS; xen-head.S and entry.S know the ends by name.
- * Below the event stack is the emergency stack, which is not in use as long as
- * all is well.
+ * The emergency stack, which is for the end of the domain only, has none.
  */
 static struct {
     uint8_t guard[PAGE_SIZE];
     uint8_t boot[BOOT_STACK_PAGES * PAGE_SIZE];
     uint8_t emergency[2 * PAGE_SIZE];
-    uint8_t event[MAX_VCPUS][EVENT_STACK_PAGES * PAGE_SIZE];
+    struct {
+        uint8_t guard[PAGE_SIZE];
+        uint8_t stack[EVENT_STACK_PAGES * PAGE_SIZE];
+    } event[MAX_VCPUS];
 } stacks __section(".bss.page_aligned") __aligned(PAGE_SIZE);
+BUILD_BUG_ON(STACK_GUARDS != 1 + MAX_VCPUS);
 
 #define BOOT_STACK_END      (PAGE_SIZE * (1 + BOOT_STACK_PAGES))
 #define EMERGENCY_STACK_END offsetof(typeof(stacks), event)
@@ -83,8 +86,8 @@ static void register_event_stack(unsigned int vcpu)
     struct stack *s = &event[vcpu];
 
     s->name = "event";
-    s->start = (uintptr_t)stacks.event[vcpu];
-    s->end = s->start + sizeof(stacks.event[vcpu]);
+    s->start = (uintptr_t)stacks.event[vcpu].stack;
+    s->end = s->start + sizeof(stacks.event[vcpu].stack);
     stack_register(s);
     vcpus[vcpu].event_stack = s->end;
     vcpus[vcpu].event_limit = s->start + STACK_RESERVE;
@@ -99,9 +102,22 @@ void stack_init(void)
     stack_guard(&boot);
 }
 
-void *stack_boot_guard_page(void)
+void *stack_guard_page(unsigned int i)
 {
-    return stacks.guard;
+    return i == 0 ? stacks.guard : stacks.event[i - 1].guard;
+}
+
+bool stack_is_guard_page(uintptr_t address)
+{
+    for (unsigned int i = 0; i < STACK_GUARDS; i++)
+        if (address == (uintptr_t)stack_guard_page(i))
+            return true;
+    return false;
+}
+
+const struct stack *stack_event(unsigned int vcpu)
+{
+    return &event[vcpu];
 }
 
 const struct stack *stack_boot(void)

@@ -119,9 +119,9 @@ static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
         return check_p2m_leaf(e, level, pte, va);
     }
 
-    /* On a walk after boot: the one page we have unmapped ourselves. */
+    /* On a walk after boot: those we have unmapped ourselves. */
     if (va == next_linear(map) + PAGE_SIZE &&
-        next_linear(map) == (uintptr_t)stack_boot_guard_page())
+        stack_is_guard_page(next_linear(map)))
         map->nr_linear++;
 
     /* Our own mappings come before text, in an L1 that is the builder's. */
@@ -302,17 +302,29 @@ static void add_linear(struct boot_map *map, const char *what, uintptr_t start,
                pfn_x(linear_pfn(end + PAGE_SIZE - 1)) - pfn_x(first));
 }
 
+static uintptr_t add_stack(struct boot_map *map, const char *what,
+                           const struct stack *stack)
+{
+    add_linear(map, "stack guard", stack->start - PAGE_SIZE, stack->start);
+    add_linear(map, what, stack->start, stack->end);
+    return stack->end;
+}
+
 static void add_image(struct boot_map *map)
 {
-    const uintptr_t guard = (uintptr_t)stack_boot_guard_page();
-    const struct stack *stack = stack_boot();
+    uintptr_t end;
 
     add_linear(map, "text", (uintptr_t)_text, (uintptr_t)_etext);
     add_linear(map, "rodata", (uintptr_t)_rodata, (uintptr_t)_erodata);
     add_linear(map, "data", (uintptr_t)_data, (uintptr_t)_edata);
-    add_linear(map, "stack guard", guard, guard + PAGE_SIZE);
-    add_linear(map, "stack", stack->start, stack->end);
-    add_linear(map, "bss", stack->end, (uintptr_t)_ebss);
+    end = add_stack(map, "stack", stack_boot());
+    for (unsigned int i = 0; i < MAX_VCPUS; i++) {
+        const struct stack *stack = stack_event(i);
+
+        add_linear(map, "bss", end, stack->start - PAGE_SIZE);
+        end = add_stack(map, "event stack", stack);
+    }
+    add_linear(map, "bss", end, (uintptr_t)_ebss);
 }
 
 static void add_rings(const struct explorer *e)

@@ -67,8 +67,9 @@ void protect_init(void)
         set_nx(va, 2);
     if (p2m < VIRT_BASE || p2m >= linear_end)
         set_nx(p2m, PT_LEVELS);
-    mmu_set_va(ptr_to_vaddr(stack_boot_guard_page()), (pte_t){ 0 },
-               UVMF_TLB_FLUSH);
+    for (unsigned int i = 0; i < STACK_GUARDS; i++)
+        mmu_set_va(ptr_to_vaddr(stack_guard_page(i)), (pte_t){ 0 },
+                   UVMF_TLB_FLUSH);
     rc = mmu_end();
     if (rc != 0)
         panic("protect: %s refused, [%#lx] <- %#lx: %s", r->what, r->where,

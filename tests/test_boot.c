@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/events.h>
@@ -135,17 +136,23 @@ TEST(boot, wrong_p2m_frames_are_a_contradiction)
     EXPECT(strstr(why, "P2M") != NULL || strstr(why, "table") != NULL);
 }
 
-TEST(boot, bss_page_of_the_stack_guard_is_not_mapped)
+TEST(boot, bss_pages_of_stack_guards_are_not_mapped)
 {
+    unsigned int guards = 0;
     uint64_t value;
 
-    /* protect_init() unmapped it; the first byte below the stack is gone. */
-    for (unsigned int i = 0; i < boot_map()->nr_regions; i++) {
+    /* protect_init() unmapped them; the first byte below the stack is gone. */
+    for (unsigned int i = 0; i + 1 < boot_map()->nr_regions; i++) {
         const struct boot_region *r = &boot_map()->regions[i];
 
-        if (strcmp(r->what, "stack guard") == 0)
-            EXPECT_EQ(probe_read(vaddr_to_ptr(r->va), &value), -EFAULT);
+        if (strcmp(r->what, "stack guard") != 0)
+            continue;
+        guards++;
+        EXPECT_EQ(probe_read(vaddr_to_ptr(r->va), &value), -EFAULT);
+        EXPECT_STR(r[1].what, guards == 1 ? "stack" : "event stack");
+        EXPECT_EQ(probe_read(vaddr_to_ptr(r[1].va), &value), 0);
     }
+    EXPECT_EQ(guards, 1 + MAX_VCPUS);
 }
 
 TEST(boot, hypercall_page_is_filled)

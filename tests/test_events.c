@@ -827,6 +827,31 @@ FATAL(events, handler_overflows_its_stack)
 }
 
 /*
+ * Without the check, as foreign code may be compiled: from the lowest bytes of
+ * the stack on downward, but no further than the page below it.
+ */
+static void overflow_unchecked(evtchn_port_t port __unused, void *arg __unused)
+{
+    const struct stack *s = stack_find((uintptr_t)__builtin_frame_address(0));
+
+    asm volatile("movq %%rsp, %%rbx\n\t"
+                 "movq %0, %%rsp\n\t"
+                 ".rept 16\n\t"
+                 "pushq $0\n\t"
+                 ".endr\n\t"
+                 "movq %%rbx, %%rsp"
+                 :
+                 : "r"(s->start + 64)
+                 : "rbx", "memory");
+    say("# nothing has stopped it\n");
+}
+
+FATAL(events, handler_overflows_its_stack_unchecked)
+{
+    (void)event_send(open_ipi(overflow_unchecked, NULL));
+}
+
+/*
  * Costs.
  */
 static void nothing(evtchn_port_t port __unused, void *arg __unused)

@@ -627,7 +627,7 @@ TEST(ptab, every_failure_leaves_nothing)
 
         page_inject_failure(n);
         nr_got = 0;
-    ptab_begin(&txn, &kernel_space, get, put);
+        ptab_begin(&txn, &kernel_space, get, put);
         rc = ptab_map(&txn, _vaddr(NOWHERE), pte_make(mfn_of(_data), PTE_P));
         if (rc != 0)
             ptab_abort(&txn);
@@ -665,7 +665,7 @@ TEST(physmap, every_mapped_page_is_at_its_address)
             continue;
         mapped++;
         REQUIRE(walk_address(ptr_to_vaddr(p), &w) ||
-                pfn_x(pfn) < linear_size()); /* the stack guard */
+                pfn_x(pfn) < linear_size()); /* a stack guard */
         EXPECT_EQ(pfn_x(kaddr_pfn(p)), pfn_x(pfn));
     }
     EXPECT(mapped > 0);

@@ -14,9 +14,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arch/vcpu.h>
 #include <plinth/compiler.h>
 
 #define STACK_RESERVE 2048u
@@ -48,8 +50,16 @@ void stack_guard(const struct stack *stack);
  */
 void stack_init(void);
 
-/* The page below the boot stack, to be unmapped. */
-void *stack_boot_guard_page(void);
+/*
+ * The pages below the boot stack (0) and the event stack of each vCPU (1 and on),
+ * to be unmapped.
+ */
+#define STACK_GUARDS (1u + MAX_VCPUS)
+void *stack_guard_page(unsigned int i);
+
+/* Is this the address of one of them? */
+bool stack_is_guard_page(uintptr_t address);
 
 /* For the boot report. */
 const struct stack *stack_boot(void);
+const struct stack *stack_event(unsigned int vcpu);
