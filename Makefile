@@ -57,7 +57,7 @@ core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
-core += $(addprefix kernel/,control.o watchdog.o)
+core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
 
 # PV devices.
 core += drivers/console.o drivers/xenstore.o

@@ -83,7 +83,7 @@ static int threads(int argc, char *argv[] __unused)
 
     if (argc > 1)
         return SHELL_USAGE;
-    thread_report();
+    thread_report(~0u);
     say("%lu threads, %lu switches, %lu preemptions\n", stats.threads,
         stats.switches, stats.preemptions);
     return 0;

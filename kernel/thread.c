@@ -23,6 +23,17 @@ static struct spinlock list_lock;
 static struct thread *all, *dead;
 static uint64_t nr_threads;
 
+/* An event handler walks the list, too: the debug report. */
+static bool lock_list(void)
+{
+    return spin_lock_events(&list_lock);
+}
+
+static void unlock_list(bool masked)
+{
+    spin_unlock_events(&list_lock, masked);
+}
+
 static struct thread idle[MAX_VCPUS];
 
 /*
@@ -129,6 +140,7 @@ int thread_create(const char *name, thread_fn_t *fn, void *arg,
     const struct thread_options normal = { .priority = THREAD_NORMAL };
     const struct thread_options *o = options ? options : &normal;
     struct thread *t;
+    bool masked;
     int rc;
 
     if (o->priority >= THREAD_PRIORITIES ||
@@ -153,12 +165,12 @@ int thread_create(const char *name, thread_fn_t *fn, void *arg,
     }
     switch_prepare(t);
 
-    spin_lock(&list_lock);
+    masked = lock_list();
     stack_register(&t->stack);
     t->all_next = all;
     all = t;
     nr_threads++;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (thread != NULL)
         *thread = t;
     sched_start(t);
@@ -189,14 +201,14 @@ void thread_exit(int result)
 static void forget(struct thread *t)
 {
     struct thread **link = &all;
+    const bool masked = lock_list();
 
-    spin_lock(&list_lock);
     stack_unregister(&t->stack);
     while (*link != t)
         link = &(*link)->all_next;
     *link = t->all_next;
     nr_threads--;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     free_thread(t);
 }
 
@@ -219,12 +231,11 @@ void thread_gone(struct thread *t)
 
 void thread_reap(void)
 {
-    struct thread *t, *next;
+    const bool masked = lock_list();
+    struct thread *t = dead, *next;
 
-    spin_lock(&list_lock);
-    t = dead;
     dead = NULL;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     for (; t != NULL; t = next) {
         next = t->dead_next;
         forget(t);
@@ -233,15 +244,16 @@ void thread_reap(void)
 
 int thread_join(struct thread *t, uint64_t deadline, int *result)
 {
+    bool masked;
     int rc = 0;
 
     if (t == thread_current())
         return -EDEADLK;
-    spin_lock(&list_lock);
+    masked = lock_list();
     if (t->joined)
         rc = -EINVAL;
     t->joined = true;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (rc != 0)
         return rc;
 
@@ -258,17 +270,17 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
 int thread_detach(struct thread *t)
 {
+    const bool masked = lock_list();
     bool over;
 
-    spin_lock(&list_lock);
     if (t->joined) {
-        spin_unlock(&list_lock);
+        unlock_list(masked);
         return -EINVAL;
     }
     t->joined = true;
     t->flags |= THREAD_DETACHED;
     over = t->over;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (over)
         forget(t);
     return 0;
@@ -330,14 +342,19 @@ static void report_one(const struct thread *t)
         switch_backtrace(t);
 }
 
-void thread_report(void)
+void thread_report(unsigned int max)
 {
-    spin_lock(&list_lock);
+    const bool masked = lock_list();
+    unsigned int nr = 0;
+
     for (const struct thread *t = all; t != NULL; t = t->all_next)
-        report_one(t);
+        if (nr++ < max)
+            report_one(t);
+    if (nr > max)
+        say("%u more threads\n", nr - max);
     for (unsigned int i = 0; i < MAX_VCPUS; i++)
         report_one(&idle[i]);
-    spin_unlock(&list_lock);
+    unlock_list(masked);
 }
 
 struct thread_stats thread_stats(void)

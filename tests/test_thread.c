@@ -554,7 +554,7 @@ TEST(thread, report_says_where_they_are)
     thread_yield();
     seen_name = seen_place = 0;
     old = printk_set_sink(read_line);
-    thread_report();
+    thread_report(~0u);
     printk_set_sink(old);
     EXPECT_EQ(seen_name, 1);
     EXPECT_EQ(seen_place, 1);
