@@ -155,11 +155,12 @@ TEST(shell, xs_lists_a_tree)
     REQUIRE(xs_write(xs, XS_NO_TX, ROOT "/a", value, sizeof(value)) == 0);
 
     EXPECT_EQ(run("xs ls " ROOT), 0);
-    EXPECT_STR(said, "a = \"a\\x22\\x00\\x0a~\\x5c\"\n"
-                     "b = \"\"\n"
-                     " c = \"\"\n"
-                     "  d = \"deep\"\n"
-                     " e = \"\"\n");
+    /* In which order they come is xenstored's affair. */
+    EXPECT(listen_has_line("a = \"a\\x22\\x00\\x0a~\\x5c\""));
+    EXPECT(listen_has_line("b = \"\""));
+    EXPECT(listen_has_line(" e = \"\""));
+    EXPECT(strstr(said, "\n c = \"\"\n  d = \"deep\"\n") != NULL);
+    EXPECT_EQ(strlen(said), 61);
     EXPECT_EQ(run("xs read " ROOT "/b/c/d"), 0);
     EXPECT_STR(said, "deep\n");
     EXPECT_EQ(run("xs ls " ROOT "/a"), 0);
