@@ -11,7 +11,7 @@
 #include <plinth/upcall.h>
 #include <xen/xen.h>
 
-/* As far as lines go.  A thread has 26 at most. */
+/* A thread has 27 lines or so at most, a port one. */
 #define MAX_THREADS 32u
 #define MAX_PORTS   64u
 

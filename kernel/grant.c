@@ -10,6 +10,7 @@
 #include <plinth/options.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/printf.h>
 #include <plinth/printk.h>
 #include <plinth/space.h>
 #include <plinth/spinlock.h>
@@ -721,20 +722,22 @@ static void print_row(grant_ref_t ref, const struct row *row)
 {
     const pfn_t pfn = m2p_lookup(_mfn(row->mfn));
     const uint64_t rip = (uintptr_t)_text + row->giver;
-    const char *owner = "the toolstack";
+    const char *by = "the toolstack";
+    char address[24];
     uint64_t offset;
 
     if (ref >= GNTTAB_NR_RESERVED_ENTRIES)
-        owner = symbol_lookup(rip - 1, &offset);
-    say("%6u %6u  %8lx %8lx  %s  %s  ", ref, row->domid, pfn_x(pfn), row->mfn,
-        row->flags & GTF_readonly ? "r-" : "rw",
+        by = symbol_lookup(rip - 1, &offset);
+    if (by == NULL) {
+        snprintf(address, sizeof(address), "%p", (void *)rip);
+        by = address;
+    }
+    say("%6u %6u  %8lx %8lx  %s  %s  %s\n", ref, row->domid, pfn_x(pfn),
+        row->mfn, row->flags & GTF_readonly ? "r-" : "rw",
         row->in_use & GTF_writing   ? "rw"
         : row->in_use & GTF_reading ? "r-"
-                                    : "--");
-    if (owner != NULL)
-        say("%s\n", owner);
-    else
-        say("%p\n", (void *)rip);
+                                    : "--",
+        by);
 }
 
 unsigned int grants_report(unsigned int max)
