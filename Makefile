@@ -50,14 +50,14 @@ core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
 core += $(addprefix kernel/,time.o shutdown.o grant.o)
 
 # Events, and what they wake.
-core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
+core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o timer.o idle.o)
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
-core += $(addprefix kernel/,control.o watchdog.o)
+core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
 
 # PV devices.
 core += drivers/console.o drivers/xenstore.o
@@ -67,7 +67,7 @@ core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.
 core += lib/pheap.o lib/lineedit.o
 
 # The console shell, for applications that want one.
-shell-core := kernel/shell.o kernel/shell_commands.o
+shell-core := kernel/shell.o kernel/shell_commands.o kernel/shell_xs.o
 
 # Applications: the self-tests, and the examples.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o $(shell-core)

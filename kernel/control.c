@@ -103,6 +103,11 @@ static void on_shutdown(void)
 /*
  * control/sysrq
  */
+static void show_threads(void)
+{
+    thread_report(~0u);
+}
+
 static void show_memory(void)
 {
     const struct page_stats pages = page_stats();
@@ -133,8 +138,8 @@ static const struct {
     char key;
     void (*fn)(void);
 } keys[] = {
-    { 't', thread_report }, { 'm', show_memory }, { 'p', show_caller },
-    { 'x', show_space },    { 'c', crash },
+    { 't', show_threads }, { 'm', show_memory }, { 'p', show_caller },
+    { 'x', show_space },   { 'c', crash },
 };
 
 static bool any(const char *text __unused)

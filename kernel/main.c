@@ -10,6 +10,7 @@
 #include <plinth/bug.h>
 #include <plinth/console.h>
 #include <plinth/control.h>
+#include <plinth/debug_report.h>
 #include <plinth/events.h>
 #include <plinth/features.h>
 #include <plinth/options.h>
@@ -87,8 +88,9 @@ void kernel_main(const struct start_info *si)
     timer_init();  /* no tick any more, but deadlines */
     thread_init(); /* this becomes the thread "main" */
     console_attach();
-    upcall_unmask(); /* from here on handlers run */
-    control_start(); /* a thread, for what the toolstack asks */
+    debug_report_init(); /* `xl debug-keys q` */
+    upcall_unmask();     /* from here on handlers run */
+    control_start();     /* a thread, for what the toolstack asks */
     cost_tsc = rdtsc() - boot_tsc;
     boot_report();
     pr_debug("up: Xen %u.%u%s, %lu pages, %s events", xen_identity()->major,

@@ -23,6 +23,17 @@ static struct spinlock list_lock;
 static struct thread *all, *dead;
 static uint64_t nr_threads;
 
+/* An event handler walks the list, too: the debug report. */
+static bool lock_list(void)
+{
+    return spin_lock_events(&list_lock);
+}
+
+static void unlock_list(bool masked)
+{
+    spin_unlock_events(&list_lock, masked);
+}
+
 static struct thread idle[MAX_VCPUS];
 DEFINE_STACK(idle_stack, "idle", 4); /* vCPU 0's */
 
@@ -131,6 +142,7 @@ static int make_thread(const char *name, thread_fn_t *fn, void *arg,
                        const struct thread_options *o, struct thread **thread)
 {
     struct thread *t = calloc(1, sizeof(*t));
+    bool masked;
     int rc;
 
     if (t == NULL)
@@ -148,13 +160,13 @@ static int make_thread(const char *name, thread_fn_t *fn, void *arg,
         return rc;
     }
 
-    spin_lock(&list_lock);
+    masked = lock_list();
     if (!t->image_stack)
         stack_register(&t->stack);
     t->all_next = all;
     all = t;
     nr_threads++;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     *thread = t;
     return 0;
 }
@@ -206,15 +218,15 @@ void thread_exit(int result)
 static void forget(struct thread *t)
 {
     struct thread **link = &all;
+    const bool masked = lock_list();
 
-    spin_lock(&list_lock);
     if (!t->image_stack)
         stack_unregister(&t->stack);
     while (*link != t)
         link = &(*link)->all_next;
     *link = t->all_next;
     nr_threads--;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     free_thread(t);
 }
 
@@ -235,12 +247,11 @@ void thread_gone(struct thread *t)
 
 void thread_reap(void)
 {
-    struct thread *t, *next;
+    const bool masked = lock_list();
+    struct thread *t = dead, *next;
 
-    spin_lock(&list_lock);
-    t = dead;
     dead = NULL;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     for (; t != NULL; t = next) {
         next = t->dead_next;
         forget(t);
@@ -249,23 +260,24 @@ void thread_reap(void)
 
 int thread_join(struct thread *t, uint64_t deadline, int *result)
 {
+    bool masked;
     int rc = 0;
 
     if (t == thread_current())
         return -EDEADLK;
-    spin_lock(&list_lock);
+    masked = lock_list();
     if (t->joined)
         rc = -EINVAL;
     t->joined = true;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (rc != 0)
         return rc;
 
     rc = completion_wait(&t->exited, deadline);
     if (rc != 0) {
-        spin_lock(&list_lock);
+        masked = lock_list();
         t->joined = false;
-        spin_unlock(&list_lock);
+        unlock_list(masked);
         return rc;
     }
     if (result != NULL)
@@ -276,17 +288,17 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
 int thread_detach(struct thread *t)
 {
+    const bool masked = lock_list();
     bool over;
 
-    spin_lock(&list_lock);
     if (t->joined) {
-        spin_unlock(&list_lock);
+        unlock_list(masked);
         return -EINVAL;
     }
     t->joined = true;
     t->flags |= THREAD_DETACHED;
     over = t->over;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (over)
         forget(t);
     return 0;
@@ -348,14 +360,19 @@ static void report_one(const struct thread *t)
         switch_backtrace(t);
 }
 
-void thread_report(void)
+void thread_report(unsigned int max)
 {
-    spin_lock(&list_lock);
+    const bool masked = lock_list();
+    unsigned int nr = 0;
+
     for (const struct thread *t = all; t != NULL; t = t->all_next)
-        report_one(t);
+        if (nr++ < max)
+            report_one(t);
+    if (nr > max)
+        say("%u more threads\n", nr - max);
     for (unsigned int i = 0; i < MAX_VCPUS; i++)
         report_one(&idle[i]);
-    spin_unlock(&list_lock);
+    unlock_list(masked);
 }
 
 struct thread_stats thread_stats(void)

@@ -98,6 +98,25 @@ finish wide
 guest dog watchdog.runs_out
 finish dog
 
+# Its only thread that runs lets no other one in.
+guest hog debug_report.while_a_thread_hogs_the_cpu
+waitfor 20 '^# ready' hog || exit 1
+xl sysrq hog t
+sleep 1
+echo "hog: before the key: $(grep -ac 'thread "main"' "$(console hog)") reports"
+xl debug-keys q
+waitfor 20 '^--- end of the debug report ---' hog
+tr -d '\r' <"$(console hog)" | sed "s/^/hog: /"
+xl destroy hog
+
+guest nmi user.nmi_by_the_toolstack
+waitfor 20 '^# ready' nmi || exit 1
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+    xl trigger nmi nmi
+    sleep 0.5
+done
+finish nmi
+
 # More names and bytes than a guest may write, and than the ring holds.
 alive reader life.read_what_dom0_wrote
 base=/local/domain/$(xl domid reader)/data

@@ -51,6 +51,21 @@ said '^wide: reason 0'
 unsaid '^wide: turn '
 
 said '^dog: reason 4'
+
+said '^hog: before the key: 0 reports'
+said '^hog: --- debug report ---'
+said '^hog: here: thread "main"'
+said '^hog:   \[<[0-9a-f]+>\] hog_the_cpu\+0x'
+said '^hog: thread "control": (ready|waiting), '
+said '^hog:   \[<[0-9a-f]+>\] control\+0x'
+said '^hog: +[0-9]+  virq debug .* on_debug'
+said '^hog: memory: 8192 pages of 8192, .* heap: '
+said '^hog: --- end of the debug report ---'
+
+said '^nmi: # nmi 3 in user mode'
+said '^nmi: ok 1 user\.nmi_by_the_toolstack'
+said '^nmi: reason 0'
+
 said '^reader: ok 1 life\.read_what_dom0_wrote'
 said '^reader: shutdown is "", status "0"'
 said '^reader: Test result: SUCCESS \(exit status 0\)'

@@ -36,5 +36,8 @@ said '\] kernel_main\+0x'
 expect 6 "a handler that overflows its stack" guest "tests=events.handler_overflows_its_stack"
 said '^Stack overflow: thread "event" has [0-9]+ bytes of its stack left'
 said '^panic: stack overflow in thread "event"'
+expect 6 "the same without the check" guest "tests=events.handler_overflows_its_stack_unchecked"
+unsaid '^panic'
+unsaid 'nothing has stopped it'
 
 finish

@@ -43,6 +43,10 @@ waitfor 60 '^plinth> ' shell
 for command in help mem ptdump threads ports grants dmesg audit time; do
     ask shell "$command\r"
 done
+ask shell 'xs ls\r'
+ask shell 'xs read name\r'
+ask shell 'xs read /local/domain/0/name\r'
+ask shell 'xs ls nothing\r'
 ask shell 'hlep\r'
 ask shell "echo 'two  words' three\r"
 ask shell 'echo onetow\b\177wo\r'
@@ -75,6 +79,8 @@ open selftest
 waitfor 60 '^selftest> ' selftest
 ask selftest 'test shell.nothing*\r'
 ask selftest 'test nothing.*\r'
+ask selftest 'give\r'
+ask selftest 'grants\r'
 printf 'exit\r' >&3
 ended selftest
 

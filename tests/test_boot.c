@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/boot_map.h>
 #include <plinth/errno.h>
 #include <plinth/events.h>

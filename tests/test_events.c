@@ -10,6 +10,7 @@
 #include <plinth/hypercall.h>
 #include <plinth/idle.h>
 #include <plinth/page.h>
+#include <plinth/printf.h>
 #include <plinth/printk.h>
 #include <plinth/shared_info.h>
 #include <plinth/spinlock.h>
@@ -20,10 +21,10 @@
 #include <plinth/timer.h>
 #include <plinth/upcall.h>
 
-#include "wait.h"
-
 #include "abi.h"
+#include "listen.h"
 #include "recurse.h"
+#include "wait.h"
 
 static uint64_t attached(void)
 {
@@ -727,6 +728,77 @@ TEST(events, priorities)
 }
 
 /*
+ * The report.
+ */
+static void reported(evtchn_port_t port __unused, void *arg __unused)
+{
+}
+
+/* The report has this line of @port, with two words of the caller's. */
+static bool reports(evtchn_port_t port, const char *kind, unsigned int priority,
+                    const char *flags, unsigned int total, const char *handler)
+{
+    char line[120];
+
+    snprintf(line, sizeof(line), "%6u  %-22s %4u %4u  %s %10u  %s", port, kind,
+             0u, priority, flags, total, handler);
+    listen_start();
+    (void)events_report(~0u);
+    (void)listen_end();
+    return listen_has_line(line);
+}
+
+TEST(events, report_names_each)
+{
+    evtchn_port_t ipi, open, bound;
+    char kind[32];
+
+    REQUIRE(event_bind_ipi(0, reported, NULL, &ipi) == 0);
+    EXPECT(reports(ipi, "ipi", 7, "-M-", 0, "reported"));
+    EXPECT_RC(event_send(ipi), 0);
+    EXPECT(reports(ipi, "ipi", 7, "PM-", 0, "reported"));
+    EXPECT_RC(event_unmask(ipi), 0);
+    EXPECT(reports(ipi, "ipi", 7, "---", 1, "reported"));
+    if (is_fifo()) {
+        EXPECT_RC(event_set_priority(ipi, 3), 0);
+        EXPECT(reports(ipi, "ipi", 3, "---", 1, "reported"));
+    }
+    EXPECT_RC(event_detach(ipi), 0);
+    EXPECT(reports(ipi, "ipi", is_fifo() ? 3 : 7, "-M-", 1, "no handler"));
+    EXPECT_RC(event_attach(ipi, reported, NULL), 0);
+    EXPECT_RC(event_close(ipi), 0);
+    EXPECT(!reports(ipi, "ipi", is_fifo() ? 3 : 7, "-M-", 0, "no handler"));
+
+    /* A new port begins with the usual priority, whatever the last one had. */
+    REQUIRE(event_bind_ipi(0, reported, NULL, &ipi) == 0);
+    EXPECT(reports(ipi, "ipi", 7, "-M-", 0, "reported"));
+    EXPECT_RC(event_close(ipi), 0);
+
+    REQUIRE(event_alloc_unbound(own_domid(), reported, NULL, &open) == 0);
+    snprintf(kind, sizeof(kind), "for domain %u", own_domid());
+    EXPECT(reports(open, kind, 7, "-M-", 0, "reported"));
+    REQUIRE(event_bind_interdomain(own_domid(), open, reported, NULL, &bound) ==
+            0);
+    snprintf(kind, sizeof(kind), "domain %u port %u", own_domid(), bound);
+    EXPECT(reports(open, kind, 7, "-M-", 0, "reported"));
+    EXPECT_RC(event_close(bound), 0);
+    EXPECT_RC(event_close(open), 0);
+}
+
+TEST(events, report_of_few)
+{
+    char line[32];
+    unsigned int nr;
+
+    listen_start();
+    nr = events_report(1);
+    (void)listen_end();
+    REQUIRE(nr > 2); /* the timer's, the debug report's, the console's */
+    snprintf(line, sizeof(line), "%u more", nr - 1);
+    EXPECT(listen_has_line(line));
+}
+
+/*
  * Many ports: more than one page of words, several pages of records.  What a
  * domU may have is for its toolstack to say (xl.cfg: event_channels).
  */
@@ -818,6 +890,31 @@ static void overflow(evtchn_port_t port __unused, void *arg __unused)
 FATAL(events, handler_overflows_its_stack)
 {
     (void)event_send(open_ipi(overflow, NULL));
+}
+
+/*
+ * Without the check, as foreign code may be compiled: from the lowest bytes of
+ * the stack on downward, but no further than the page below it.
+ */
+static void overflow_unchecked(evtchn_port_t port __unused, void *arg __unused)
+{
+    const struct stack *s = stack_find((uintptr_t)__builtin_frame_address(0));
+
+    asm volatile("movq %%rsp, %%rbx\n\t"
+                 "movq %0, %%rsp\n\t"
+                 ".rept 16\n\t"
+                 "pushq $0\n\t"
+                 ".endr\n\t"
+                 "movq %%rbx, %%rsp"
+                 :
+                 : "r"(s->start + 64)
+                 : "rbx", "memory");
+    say("# nothing has stopped it\n");
+}
+
+FATAL(events, handler_overflows_its_stack_unchecked)
+{
+    (void)event_send(open_ipi(overflow_unchecked, NULL));
 }
 
 /*

@@ -667,7 +667,7 @@ TEST(physmap, every_mapped_page_is_at_its_address)
             continue;
         mapped++;
         REQUIRE(walk_address(ptr_to_vaddr(p), &w) ||
-                pfn_x(pfn) < linear_size()); /* the stack guard */
+                pfn_x(pfn) < linear_size()); /* a stack guard */
         EXPECT_EQ(pfn_x(kaddr_pfn(p)), pfn_x(pfn));
     }
     EXPECT(mapped > 0);

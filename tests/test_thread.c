@@ -549,6 +549,7 @@ TEST(thread, avx_registers_are_each_ones_own)
     if (!has_avx())
         SKIP("this CPU, or Xen, shows no AVX");
     start_counting();
+    EXPECT_STR(fpu_method(), "XSAVE");
     for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
         t[i] = start(run_, uses_avx, (void *)(uintptr_t)(i + 1), &preemptive);
     for (unsigned int i = 0; i < ARRAY_SIZE(t); i++)
@@ -636,7 +637,7 @@ TEST(thread, report_says_where_they_are)
     thread_yield();
     seen_name = seen_place = 0;
     old = printk_set_sink(read_line);
-    thread_report();
+    thread_report(~0u);
     printk_set_sink(old);
     EXPECT_EQ(seen_name, 1);
     EXPECT_EQ(seen_place, 1);

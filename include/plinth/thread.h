@@ -107,8 +107,11 @@ unsigned int thread_priority(const struct thread *thread);
 int __must_check thread_set_priority(struct thread *thread,
                                      unsigned int priority);
 
-/* Print each thread's state, and where it is. */
-void thread_report(void);
+/*
+ * Print the state of each thread and where it is, for the @max newest ones, and
+ * how many more there are.  Any context; events are masked meanwhile.
+ */
+void thread_report(unsigned int max);
 
 struct thread_stats {
     uint64_t threads;  /* there are now, idle ones apart */
