@@ -79,7 +79,7 @@ static uint64_t get_frame(grant_ref_t ref)
 
 static const void *page_of(grant_ref_t ref)
 {
-    return kaddr_lookup(m2p_lookup(_mfn(get_frame(ref))));
+    return kaddr_lookup_mfn(_mfn(get_frame(ref)));
 }
 
 /* Chained by the links of their pages. */

@@ -7,7 +7,6 @@
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/string.h>
@@ -79,7 +78,7 @@ static int make_stack(struct thread *t, size_t size)
         if (page == NULL)
             return -ENOMEM;
         page_list_push(&t->pages, page);
-        frames[i] = p2m_lookup(kaddr_pfn(page));
+        frames[i] = kaddr_mfn(page);
     }
     rc = vmap(frames, nr, MAP_RW, &p);
     if (rc != 0)
@@ -203,18 +202,16 @@ static void forget(struct thread *t)
 /* In the next thread, masked; so it can only be put where it is freed later. */
 void thread_gone(struct thread *t)
 {
-    bool detached;
-
     spin_acquire(&list_lock);
     t->over = true;
-    detached = t->flags & THREAD_DETACHED;
-    if (detached) {
+    if (t->flags & THREAD_DETACHED) {
         t->dead_next = dead;
         dead = t;
+    } else {
+        /* Still locked: or who finds it over frees it meanwhile. */
+        complete(&t->exited);
     }
     spin_release(&list_lock);
-    if (!detached)
-        complete(&t->exited);
 }
 
 void thread_reap(void)
@@ -247,7 +244,9 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
     rc = completion_wait(&t->exited, deadline);
     if (rc != 0) {
+        spin_lock(&list_lock);
         t->joined = false;
+        spin_unlock(&list_lock);
         return rc;
     }
     if (result != NULL)

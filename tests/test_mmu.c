@@ -627,7 +627,7 @@ TEST(ptab, every_failure_leaves_nothing)
 
         page_inject_failure(n);
         nr_got = 0;
-    ptab_begin(&txn, &kernel_space, get, put);
+        ptab_begin(&txn, &kernel_space, get, put);
         rc = ptab_map(&txn, _vaddr(NOWHERE), pte_make(mfn_of(_data), PTE_P));
         if (rc != 0)
             ptab_abort(&txn);
