@@ -64,7 +64,7 @@ static bool demanded(struct demand *d)
 /*
  * control/shutdown
  */
-static const struct {
+static const struct end {
     const char *word;
     unsigned int reason;
 } ends[] = {
@@ -73,17 +73,22 @@ static const struct {
     { "reboot", SHUTDOWN_reboot },
 };
 
-static bool known_end(const char *text)
+static const struct end *find_end(const char *word)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
-        if (strcmp(text, ends[i].word) == 0)
-            return true;
-    return false;
+        if (strcmp(word, ends[i].word) == 0)
+            return &ends[i];
+    return NULL;
+}
+
+static bool is_end(const char *text)
+{
+    return find_end(text) != NULL;
 }
 
 static void on_shutdown(void)
 {
-    struct demand d = { .path = "control/shutdown", .known = known_end };
+    struct demand d = { .path = "control/shutdown", .known = is_end };
 
     if (!demanded(&d)) {
         if (d.text[0] != '\0')
@@ -92,9 +97,7 @@ static void on_shutdown(void)
     }
     pr_info("control: %s is asked for", d.text);
     control_report(d.text);
-    for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
-        if (strcmp(d.text, ends[i].word) == 0)
-            shutdown_domain(ends[i].reason);
+    shutdown_domain(find_end(d.text)->reason);
 }
 
 /*

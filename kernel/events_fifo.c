@@ -19,7 +19,6 @@
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 
 #include "events_abi.h"
@@ -60,7 +59,7 @@ static int add_page(event_word_t *page)
 {
     uint64_t *two = (uint64_t *)page;
     struct evtchn_expand_array arg = {
-        .array_gfn = mfn_x(p2m_lookup(kaddr_pfn(page))),
+        .array_gfn = mfn_x(kaddr_mfn(page)),
     };
     int rc;
 
@@ -206,7 +205,7 @@ int event_fifo_init(void)
     const unsigned int vcpu = vcpu_id();
     const void *block = &controls[vcpu].block;
     struct evtchn_init_control arg = {
-        .control_gfn = mfn_x(p2m_lookup(kaddr_pfn(block))),
+        .control_gfn = mfn_x(kaddr_mfn(block)),
         .offset = vaddr_page_offset(ptr_to_vaddr(block)),
         .vcpu = vcpu,
     };

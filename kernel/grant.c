@@ -89,7 +89,7 @@ static uint32_t *giver(grant_ref_t ref)
 
 static const void *page_of(grant_ref_t ref)
 {
-    return kaddr_lookup(m2p_lookup(_mfn(get_frame(ref))));
+    return kaddr_lookup_mfn(_mfn(get_frame(ref)));
 }
 
 /* Chained by the links of their pages. */

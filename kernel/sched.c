@@ -150,6 +150,7 @@ static void notice_rival(struct runq *rq, unsigned int priority)
 /*
  * Switching.
  */
+
 /* In the thread that runs now.  The lock goes, which the former one took. */
 static void finish_switch(struct thread *previous)
 {
@@ -331,11 +332,10 @@ void thread_idle(void)
     BUG_ON(rq->current != rq->idle);
     for (;;) {
         (void)upcall_mask();
-        if (rq->ready != 0) {
+        if (rq->ready != 0)
             step_back(rq);
-        } else {
+        else
             idle_until_event();
-        }
         upcall_unmask();
         thread_reap();
     }

@@ -75,12 +75,6 @@ const struct stack *stack_find(uintptr_t address)
     return NULL;
 }
 
-void stack_guard(const struct stack *stack)
-{
-    if (CONFIG_STACK_CHECK)
-        stack_limit = stack->start + STACK_RESERVE;
-}
-
 static void register_event_stack(unsigned int vcpu)
 {
     struct stack *s = &event[vcpu];
@@ -99,7 +93,8 @@ void stack_init(void)
     stack_register(&emergency);
     for (unsigned int i = 0; i < MAX_VCPUS; i++)
         register_event_stack(i);
-    stack_guard(&boot);
+    if (CONFIG_STACK_CHECK)
+        stack_limit = boot.start + STACK_RESERVE;
 }
 
 void *stack_guard_page(unsigned int i)

@@ -7,7 +7,6 @@
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/string.h>
@@ -90,7 +89,7 @@ static int make_stack(struct thread *t, size_t size)
         if (page == NULL)
             return -ENOMEM;
         page_list_push(&t->pages, page);
-        frames[i] = p2m_lookup(kaddr_pfn(page));
+        frames[i] = kaddr_mfn(page);
     }
     rc = vmap(frames, nr, MAP_RW, &p);
     if (rc != 0)
@@ -215,18 +214,16 @@ static void forget(struct thread *t)
 /* In the next thread, masked; so it can only be put where it is freed later. */
 void thread_gone(struct thread *t)
 {
-    bool detached;
-
     spin_acquire(&list_lock);
     t->over = true;
-    detached = t->flags & THREAD_DETACHED;
-    if (detached) {
+    if (t->flags & THREAD_DETACHED) {
         t->dead_next = dead;
         dead = t;
+    } else {
+        /* Still locked: or who finds it over frees it meanwhile. */
+        complete(&t->exited);
     }
     spin_release(&list_lock);
-    if (!detached)
-        complete(&t->exited);
 }
 
 void thread_reap(void)
@@ -259,7 +256,9 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
     rc = completion_wait(&t->exited, deadline);
     if (rc != 0) {
+        masked = lock_list();
         t->joined = false;
+        unlock_list(masked);
         return rc;
     }
     if (result != NULL)

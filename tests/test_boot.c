@@ -346,7 +346,7 @@ TEST(p2m, frame_list_tree_leads_to_every_entry)
     uint64_t *top, *mid;
 
     REQUIRE(p2m_publish_tree() == 0);
-    top = kaddr_lookup(m2p_lookup(_mfn(arch->pfn_to_mfn_frame_list_list)));
+    top = kaddr_lookup_mfn(_mfn(arch->pfn_to_mfn_frame_list_list));
     REQUIRE(top != NULL);
 
     for (unsigned int i = 0; i < 300; i++) {
@@ -354,7 +354,7 @@ TEST(p2m, frame_list_tree_leads_to_every_entry)
         const uint64_t page = pfn / 512;
         const uint64_t *leaf;
 
-        mid = kaddr_lookup(m2p_lookup(_mfn(top[page / 512])));
+        mid = kaddr_lookup_mfn(_mfn(top[page / 512]));
         REQUIRE(mid != NULL);
         REQUIRE(fixmap_set(FIX_TEST, _mfn(mid[page % 512]), 0) == 0);
         leaf = fixmap_ptr(FIX_TEST);
@@ -364,7 +364,7 @@ TEST(p2m, frame_list_tree_leads_to_every_entry)
 
     arch->pfn_to_mfn_frame_list_list = 0;
     for (unsigned int i = 0; i < 512 && top[i] != 0; i++)
-        page_free(kaddr_lookup(m2p_lookup(_mfn(top[i]))), 0);
+        page_free(kaddr_lookup_mfn(_mfn(top[i])), 0);
     page_free(top, 0);
 }
 

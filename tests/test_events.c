@@ -23,6 +23,7 @@
 
 #include "abi.h"
 #include "listen.h"
+#include "recurse.h"
 #include "wait.h"
 
 static uint64_t attached(void)
@@ -875,17 +876,6 @@ static void fault(evtchn_port_t port __unused, void *arg __unused)
 FATAL(events, handler_faults)
 {
     EXPECT_RC(event_send(open_ipi(fault, NULL)), 0);
-}
-
-/* One level: its frame is small, and the stack is known. */
-static unsigned int __noinline recurse(unsigned int n)
-{
-    volatile unsigned int frame[16];
-
-    frame[n % 16] = n;
-    if (n == ~0u) /* never got to */
-        return 0;
-    return recurse(n + 1) + frame[n % 16];
 }
 
 static void overflow(evtchn_port_t port __unused, void *arg __unused)

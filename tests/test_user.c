@@ -42,7 +42,7 @@ static struct user_context u;
 
 static mfn_t frame_of(const volatile void *p)
 {
-    return p2m_lookup(kaddr_pfn(p));
+    return kaddr_mfn(p);
 }
 
 static int map_page(vaddr_t va, const volatile void *page, uint64_t flags)

@@ -31,6 +31,14 @@
 
 #define PAGE_MAX_ORDER 18u /* 1 GiB */
 
+/* The order of the smallest block of @size bytes, if there is one so large. */
+static inline unsigned int page_order_for(uint64_t size)
+{
+    return size <= PAGE_SIZE
+               ? 0
+               : 64 - PAGE_SHIFT - (unsigned int)__builtin_clzl(size - 1);
+}
+
 /* Take over what boot_map found free.  After protect_init(). */
 void page_init(void);
 

@@ -35,14 +35,14 @@ void stack_register(struct stack *stack);
 /* Undo that.  Both under one lock, which is the caller's. */
 void stack_unregister(struct stack *stack);
 
-/* Compared with RSP at every function's entry; 0 switches that off. */
+/*
+ * Compared with RSP at every function's entry; 0 switches that off.  Of the
+ * running stack: switch.S changes it with the thread.
+ */
 extern uintptr_t stack_limit;
 
 /* The stack that holds @address, or NULL. */
 const struct stack *stack_find(uintptr_t address);
-
-/* From now on the check guards @stack, which is the running one. */
-void stack_guard(const struct stack *stack);
 
 /*
  * Register the stacks the image brings, give each vCPU its event stack, and

@@ -67,6 +67,7 @@ int __must_check thread_create(const char *name, thread_fn_t *fn, void *arg,
                                const struct thread_options *options,
                                struct thread **thread);
 
+/* End the calling thread; @result is for who joins it. */
 void __noreturn thread_exit(int result);
 
 /*
@@ -83,6 +84,7 @@ int __must_check thread_detach(struct thread *thread);
 /* Let others of the same or a higher priority run, if any is ready. */
 void thread_yield(void);
 
+/* Not before @deadline, or @ns from now, but maybe some time later. */
 void thread_sleep_until(uint64_t deadline);
 void thread_sleep(uint64_t ns);
 
@@ -93,8 +95,11 @@ struct thread *thread_current(void);
  * well.  Any context.
  */
 bool thread_may_wait(void);
+
+/* The thread's own memory. */
 const char *thread_name(const struct thread *thread);
 
+/* Setting it takes effect at once.  -EINVAL for THREAD_PRIORITIES and above. */
 unsigned int thread_priority(const struct thread *thread);
 int __must_check thread_set_priority(struct thread *thread,
                                      unsigned int priority);
