@@ -75,6 +75,10 @@ selftest += tests/user_code/demo.o tests/user_code/deeds.o
 hello := examples/hello/main.o
 shell := examples/shell/main.o $(shell-core)
 
+# What things cost; it shares the bare hypercalls with the tests.
+bench := $(patsubst %.c,%.o,$(sort $(wildcard bench/*.c)))
+bench += bench/user_code/loop.o tests/bare.o
+
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
 CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
@@ -112,6 +116,7 @@ flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLA
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
 $(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
 $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
+$(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
 
 # What a builder that does not read ELF notes sees: the __xen_guest string.
@@ -179,4 +184,4 @@ print-%: ; echo '$* = $($*)'
 $(V).SILENT: # below the first target, or V=1 would make this the default
 .PHONY: all test-images run debug test clean FORCE
 .SECONDARY:
--include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell))
+-include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))
