@@ -85,3 +85,4 @@ void bench_xenstore(void);
 void bench_console(void);
 void bench_idle(void);
 void bench_boot(void);
+void bench_stay(void);

@@ -96,3 +96,11 @@ void bench_boot(void)
     figure_count("pages", start_info()->nr_pages - pages.free,
                  "boot.pages_in_use");
 }
+
+/* Alive, with nothing to do, until somebody ends the domain. */
+void bench_stay(void)
+{
+    say("bench stays\n");
+    for (;;)
+        thread_sleep(3600 * NSEC_PER_SEC);
+}

@@ -4,6 +4,7 @@
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/segments.h>
 #include <plinth/space.h>
 #include <plinth/user.h>
 
@@ -60,6 +61,39 @@ static void runs(const char *name, struct user_context *a,
     figure("insn", ROUNDS, t, 0, "user.%s", name);
 }
 
+/* Up to the last step before Xen. */
+static void own_part(void)
+{
+    struct ticks t;
+    int why = USER_INTERRUPTED;
+
+    MEASURE_TICKS(
+        t, , for (unsigned int n = 0; n < ROUNDS; n++) {
+            user_interrupt();
+            why |= user_run(&one);
+        });
+    if (why != USER_INTERRUPTED)
+        bench_fail("user.own_part: exit %d", why);
+    figure("insn", ROUNDS, t, 0, "user.own_part_of_run");
+}
+
+/* The base of FS, as a thread with __thread variables has one. */
+static void bases(void)
+{
+    struct ticks call, wrmsr;
+    int rc = 0;
+
+    MEASURE_TICKS(call, ,
+                  for (unsigned int n = 0; n < ROUNDS; n++) rc |=
+                  segment_base_set(SEGBASE_FS, 0));
+    bench_check(rc, "the base of FS");
+    MEASURE_TICKS(wrmsr, ,
+                  for (unsigned int n = 0; n < ROUNDS; n++) asm volatile(
+                      "wrmsr" ::"c"(0xc0000100), "a"(0), "d"(0)));
+    figure("insn", ROUNDS, call, 0, "bare.FS_base.by_hypercall");
+    figure("insn", ROUNDS, wrmsr, 0, "bare.FS_base.by_wrmsr");
+}
+
 static void faults(void)
 {
     struct ticks t;
@@ -101,9 +135,14 @@ void bench_user(void)
         return;
     user_context_init(&one, _vaddr(user_address(bench_syscalls)), _vaddr(0));
     user_context_init(&other, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    segment_base_for_thread((uintptr_t)&one);
+    runs("syscall.in_a_thread_with_variables", &one, &one, false);
+    segment_base_for_thread(0);
     runs("syscall", &one, &one, false);
     runs("syscall.entered_by_iret", &one, &one, true);
     runs("syscall.two_contexts", &one, &other, false);
+    own_part();
+    bases();
     faults();
     copies("8_bytes", 8);
     copies("a_page", PAGE_SIZE);
