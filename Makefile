@@ -8,6 +8,7 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
+#   make profile    where the instructions of BENCH=NAME go, by symbol
 #
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
 #   ARGS="..."      the guest's command line, for run and debug
@@ -76,8 +77,8 @@ selftest += tests/user_code/demo.o tests/user_code/deeds.o
 hello := examples/hello/main.o
 shell := examples/shell/main.o $(shell-core)
 
-# What things cost; it shares the bare hypercalls with the tests.
-bench := $(patsubst %.c,%.o,$(sort $(wildcard bench/*.c)))
+# What things cost; it shares the bare hypercalls with the tests.  hot.c is QEMU's.
+bench := $(patsubst %.c,%.o,$(filter-out bench/hot.c,$(sort $(wildcard bench/*.c))))
 bench += bench/user_code/loop.o tests/bare.o
 
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
@@ -176,7 +177,11 @@ bench-images := $(foreach app,bench hello shell selftest,$(O)/bench/images/$(app
 
 bench:
 	$(MAKE) O=$(O)/bench/images DEBUG=0 $(bench-images)
-	XEN=$(XEN) bench/run $(O)/bench/images $(O)/bench
+	XEN=$(XEN) bench/run $(O)/bench/images $(O)/bench docs/img
+
+profile:
+	$(MAKE) O=$(O)/bench/images DEBUG=0 $(O)/bench/images/bench.elf
+	XEN=$(XEN) bench/profile $(O)/bench/images $(O)/bench $(BENCH)
 
 # PLINTH_* tell the tests what was built where.
 test: all test-images
@@ -190,6 +195,6 @@ clean:
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all test-images run debug bench test clean FORCE
+.PHONY: all test-images run debug bench profile test clean FORCE
 .SECONDARY:
 -include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))

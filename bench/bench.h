@@ -23,6 +23,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <arch/cpu.h>
@@ -67,6 +68,14 @@ void bench_fail(const char *fmt, ...) __printf(1, 2);
 
 /* The same if @rc, an errno, is not 0. */
 void bench_check(int rc, const char *what);
+
+/*
+ * Do what is measured as @name a hundred times, each between a call of
+ * bench_begin() and one of bench_end(); false if that cannot be repeated.
+ */
+bool bench_repeat(const char *name);
+void bench_begin(void);
+void bench_end(void);
 
 /* What there is to measure: a group of figures each.  Those of main.c's table. */
 void bench_hypercalls(void);

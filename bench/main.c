@@ -151,8 +151,19 @@ static bool all_known(int argc, char *argv[])
     return true;
 }
 
+/* repeat=NAME, alone: for a profile. */
+static const char *to_repeat(int argc, char *argv[])
+{
+    return argc == 2 && strncmp(argv[1], "repeat=", 7) == 0 ? argv[1] + 7
+                                                            : NULL;
+}
+
 int main(int argc, char *argv[])
 {
+    const char *name = to_repeat(argc, argv);
+
+    if (name != NULL)
+        return !bench_repeat(name) ? EXIT_ERROR : failures ? EXIT_FAILURE : 0;
     if (!all_known(argc, argv))
         return EXIT_ERROR;
     for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
