@@ -63,46 +63,10 @@ static struct event_vcpu {
 
 void events_upcall(struct regs *regs);
 
-/*
- * Upcalls, masked or not.
- */
-bool upcall_mask(void)
+/* Xen looks at the mask when it returns to the guest, from any hypercall. */
+void upcall_force(void)
 {
-    bool masked;
-
-    preempt_disable();
-    masked = this_vcpu_info()->evtchn_upcall_mask;
-    this_vcpu_info()->evtchn_upcall_mask = 1;
-    barrier();
-    preempt_enable();
-    return masked;
-}
-
-/*
- * Xen looks at the mask when it returns to the guest, and any hypercall makes
- * it do that.
- */
-void upcall_unmask(void)
-{
-    ASSERT(!this_vcpu()->in_event);
-    preempt_disable();
-    barrier();
-    this_vcpu_info()->evtchn_upcall_mask = 0;
-    barrier();
-    if (__atomic_load_n(&this_vcpu_info()->evtchn_upcall_pending,
-                        __ATOMIC_RELAXED))
-        (void)hypercall_xen_version(XENVER_version, NULL);
-    preempt_enable();
-}
-
-bool upcall_masked(void)
-{
-    bool masked;
-
-    preempt_disable();
-    masked = this_vcpu_info()->evtchn_upcall_mask;
-    preempt_enable();
-    return masked;
+    (void)hypercall_xen_version(XENVER_version, NULL);
 }
 
 /*
