@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/bug.h>
@@ -15,6 +17,15 @@
 #include <plinth/upcall.h>
 
 #include "events_abi.h"
+
+_Static_assert(FIX_SHARED_INFO == 0 &&
+                   offsetof(struct shared_info, vcpu_info) == 0,
+               "as THIS_VCPU_INFO() has it");
+_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_pending) ==
+                       VCPU_INFO_PENDING &&
+                   offsetof(struct vcpu_info, evtchn_upcall_mask) ==
+                       VCPU_INFO_MASK,
+               "as THIS_VCPU_INFO() has it");
 
 static const struct event_abi *abi = &event_abi_2l;
 

@@ -16,6 +16,11 @@
 /* The member of this vCPU's struct at an offset, as an operand. */
 #define THIS_VCPU(offset) vcpus + offset(% rip)
 
+/* The same in struct vcpu_info, at the start of shared_info, the first fixmap slot. */
+#define VCPU_INFO_PENDING      0
+#define VCPU_INFO_MASK         1
+#define THIS_VCPU_INFO(offset) fixmap_slots + offset(% rip)
+
 #ifndef __ASSEMBLY__
 
 #include <stdbool.h>
