@@ -72,7 +72,7 @@ shell-core := kernel/shell.o kernel/shell_commands.o kernel/shell_xs.o
 
 # Applications: the self-tests, and the examples.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o $(shell-core)
-selftest += tests/user_code/demo.o tests/user_code/deeds.o
+selftest += tests/spin.o tests/user_code/demo.o tests/user_code/deeds.o
 hello := examples/hello/main.o
 shell := examples/shell/main.o $(shell-core)
 
