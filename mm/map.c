@@ -16,6 +16,9 @@
 
 #define L2_SPAN (PT_ENTRIES * L1_SPAN)
 
+/* The kernel's half begins behind the L4 slots that are Xen's. */
+#define KERNEL_BASE (~0ul << 47 | (L4_XEN_LAST + 1ul) << pt_shift(4))
+
 /* One change: this many L1 tables, or a whole new L2 with all of its own. */
 #define BATCH_SPAN (32 * L1_SPAN)
 
@@ -51,15 +54,11 @@ static int check_range(const struct space *space, vaddr_t va, uint64_t nr)
     if (start % PAGE_SIZE != 0 || start == 0 || nr == 0 || nr >> 40 != 0 ||
         end < start || end + 1 == 0)
         return -EINVAL;
-    if (start < SELFMAP_END && end >= SELFMAP_BASE)
-        return -EINVAL;
-    /* One half, canonical, and not across Xen's part. */
-    if ((int64_t)(start << 16) >> 16 != (int64_t)start ||
-        (int64_t)(end << 16) >> 16 != (int64_t)end ||
-        is_kernels(start) != is_kernels(end))
-        return -EINVAL;
-    if (is_kernels(start) &&
-        (space != &kernel_space || pt_index(va, 4) <= L4_XEN_LAST))
+    if (!is_kernels(start))
+        return end >> 47 == 0 ? 0 : -EINVAL;
+    /* Above Xen's part, and so canonical; not the self-map's. */
+    if (space != &kernel_space || start < KERNEL_BASE ||
+        (start < SELFMAP_END && end >= SELFMAP_BASE))
         return -EINVAL;
     return 0;
 }
@@ -865,6 +864,22 @@ static void queue_entries(const struct space *space, uintptr_t va,
     }
 }
 
+/*
+ * One entry of a live table, which needs nothing to be kept: it is written or it is
+ * not.
+ */
+static int protect_one(const struct space *space, uintptr_t va, uint64_t flags)
+{
+    const struct l1 *l1 = l1_find(space, va);
+    uint64_t pte;
+
+    if (l1 == NULL || !(*entry_ptr(l1, va) & PTE_P))
+        return -ENOENT;
+    pte = changed(*entry_ptr(l1, va), flags);
+    return mmu_set_pte_keep_ad_now(l1_entry(l1, va), (pte_t){ pte },
+                                   _vaddr(space->users > 0 ? va : 0));
+}
+
 static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
                          uint64_t *old, uint64_t flags)
 {
@@ -895,16 +910,12 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
     return rc;
 }
 
-int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
+static int protect_many(struct space *space, vaddr_t va, uint64_t nr,
+                        uint64_t flags)
 {
     unsigned int order = 0;
     uint64_t *old;
-    int rc = check_range(space, va, nr);
-
-    if (rc == 0)
-        rc = check_flags(flags);
-    if (rc != 0)
-        return rc;
+    int rc;
 
     /* What was, in case that Xen refuses a part. */
     while (PAGE_SIZE << order < nr * sizeof(*old))
@@ -918,6 +929,26 @@ int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
                        leaf_flags(space, flags));
     spin_unlock(&space->lock);
     page_free(old, order);
+    return rc;
+}
+
+int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
+{
+    int rc = check_range(space, va, nr);
+    bool one;
+
+    if (rc == 0)
+        rc = check_flags(flags);
+    if (rc != 0)
+        return rc;
+
+    spin_lock(&space->lock);
+    one = nr == 1 && space->live;
+    if (one)
+        rc = protect_one(space, vaddr_x(va), leaf_flags(space, flags));
+    spin_unlock(&space->lock);
+    if (!one)
+        rc = protect_many(space, va, nr, flags);
     audit_count();
     return rc;
 }
