@@ -20,6 +20,9 @@
 
 #define HEADER sizeof(struct xsd_sockmsg)
 
+/* Room for a number of 64 bits, as text. */
+#define NUMBER_MAX 24
+
 /* A message as it is on the ring. */
 struct message {
     struct xsd_sockmsg head;
@@ -311,7 +314,7 @@ static void receive(struct xs_connection *xs)
     }
 }
 
-static void on_event(evtchn_port_t port __unused, void *arg)
+static void xenstore_event(evtchn_port_t port __unused, void *arg)
 {
     struct xs_connection *xs = arg;
 
@@ -605,9 +608,9 @@ static bool is_last(const struct xs_list *part)
  * was got so far is then of no use, and that is -EAGAIN.
  */
 static int ask_part(struct xs_connection *xs, xs_tx_t tx, const char *path,
-                    struct xs_list *list, char count[24], bool *last)
+                    struct xs_list *list, char count[NUMBER_MAX], bool *last)
 {
-    char offset[24];
+    char offset[NUMBER_MAX];
     const struct part parts[] = {
         string_part(path),
         { offset,
@@ -621,7 +624,7 @@ static int ask_part(struct xs_connection *xs, xs_tx_t tx, const char *path,
     if (part.nr < 2 || part.text[0] == '\0')
         rc = -EIO;
     else if (list->len == 0)
-        strlcpy(count, part.text, 24);
+        strlcpy(count, part.text, NUMBER_MAX);
     else if (strcmp(count, part.text) != 0)
         rc = -EAGAIN;
     *last = is_last(&part);
@@ -636,7 +639,7 @@ static int ask_parts(struct xs_connection *xs, xs_tx_t tx, const char *path,
                      struct xs_list *list)
 {
     bool last = false;
-    char count[24];
+    char count[NUMBER_MAX];
     int rc = 0;
 
     *list = (struct xs_list){ 0 };
@@ -788,7 +791,7 @@ int xs_transaction(struct xs_connection *xs, xs_tx_fn_t *fn, void *arg)
  */
 static int order_watch(uint32_t type, const struct xs_watch *watch)
 {
-    char token[24];
+    char token[NUMBER_MAX];
     const struct part parts[] = {
         string_part(watch->path),
         { token,
@@ -949,7 +952,7 @@ int xs_open(struct xenstore_domain_interface *ring, evtchn_port_t port,
     c->req_prod = ring->req_prod;
     c->rsp_cons = ring->rsp_cons;
 
-    rc = event_attach(port, on_event, c);
+    rc = event_attach(port, xenstore_event, c);
     if (rc != 0)
         goto out_free;
     rc =

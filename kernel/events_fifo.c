@@ -19,7 +19,6 @@
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 
 #include "events_abi.h"
@@ -60,7 +59,7 @@ static int add_page(event_word_t *page)
 {
     uint64_t *two = (uint64_t *)page;
     struct evtchn_expand_array arg = {
-        .array_gfn = mfn_x(p2m_lookup(kaddr_pfn(page))),
+        .array_gfn = mfn_x(kaddr_mfn(page)),
     };
     int rc;
 
@@ -130,6 +129,16 @@ static void clear(evtchn_port_t port)
         __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
+static unsigned int state(evtchn_port_t port)
+{
+    const event_word_t *word = word_of(port);
+    const event_word_t now =
+        word != NULL ? __atomic_load_n(word, __ATOMIC_SEQ_CST) : MASKED;
+
+    return (now & PENDING ? EVENT_PENDING : 0) |
+           (now & MASKED ? EVENT_MASKED : 0);
+}
+
 /* Take the word off its queue; the port behind it, or 0. */
 static evtchn_port_t unlink_word(event_word_t *word)
 {
@@ -187,6 +196,7 @@ const struct event_abi event_abi_fifo = {
     .mask = mask,
     .unmask = unmask,
     .clear = clear,
+    .state = state,
     .scan = scan,
 };
 
@@ -195,7 +205,7 @@ int event_fifo_init(void)
     const unsigned int vcpu = vcpu_id();
     const void *block = &controls[vcpu].block;
     struct evtchn_init_control arg = {
-        .control_gfn = mfn_x(p2m_lookup(kaddr_pfn(block))),
+        .control_gfn = mfn_x(kaddr_mfn(block)),
         .offset = vaddr_page_offset(ptr_to_vaddr(block)),
         .vcpu = vcpu,
     };

@@ -36,20 +36,23 @@ static int set_report(struct options *o, const char *value)
     return parse_bool(value, &o->report);
 }
 
+/* @word is the only value there is. */
+static int set_flag(const char *value, const char *word, bool *flag)
+{
+    if (strcmp(value, word) != 0)
+        return -EINVAL;
+    *flag = true;
+    return 0;
+}
+
 static int set_exit(struct options *o, const char *value)
 {
-    if (strcmp(value, "qemu") != 0)
-        return -EINVAL;
-    o->exit_qemu = true;
-    return 0;
+    return set_flag(value, "qemu", &o->exit_qemu);
 }
 
 static int set_mmu(struct options *o, const char *value)
 {
-    if (strcmp(value, "sync") != 0)
-        return -EINVAL;
-    o->mmu_sync = true;
-    return 0;
+    return set_flag(value, "sync", &o->mmu_sync);
 }
 
 static int set_audit(struct options *o, const char *value)
@@ -59,18 +62,12 @@ static int set_audit(struct options *o, const char *value)
 
 static int set_walk(struct options *o, const char *value)
 {
-    if (strcmp(value, "selfmap") != 0)
-        return -EINVAL;
-    o->walk_selfmap = true;
-    return 0;
+    return set_flag(value, "selfmap", &o->walk_selfmap);
 }
 
 static int set_events(struct options *o, const char *value)
 {
-    if (strcmp(value, "2l") != 0)
-        return -EINVAL;
-    o->events_2l = true;
-    return 0;
+    return set_flag(value, "2l", &o->events_2l);
 }
 
 static int set_grant(struct options *o, const char *value)

@@ -25,6 +25,14 @@ static struct timer *first_of(const struct queue *q)
                : NULL;
 }
 
+/* The first deadline in the queue; KTIME_NEVER when it is empty. */
+static uint64_t first_deadline(const struct queue *q)
+{
+    const struct timer *first = first_of(q);
+
+    return first != NULL ? first->node.key : KTIME_NEVER;
+}
+
 /*
  * Xen's timer, which only the vCPU itself may set.  Without VCPU_SSHOTTMR_future
  * a deadline in the past is no error: it fires at once.
@@ -100,31 +108,29 @@ bool timer_armed(const struct timer *timer)
     return timer->armed;
 }
 
-void timer_sync(void)
+/* @always: what Xen's timer is set for may not be what is noted here. */
+static void sync(bool always)
 {
     const bool masked = upcall_mask();
     struct queue *q = &queues[vcpu_id()];
-    const struct timer *first;
+    uint64_t deadline;
 
     spin_lock_events(&q->lock);
-    first = first_of(q);
-    if (q->set_for != (first != NULL ? first->node.key : KTIME_NEVER))
-        set(q, first != NULL ? first->node.key : KTIME_NEVER);
+    deadline = first_deadline(q);
+    if (always || q->set_for != deadline)
+        set(q, deadline);
     spin_unlock_events(&q->lock, true);
     upcall_restore(masked);
 }
 
+void timer_sync(void)
+{
+    sync(false);
+}
+
 void timer_resync(void)
 {
-    const bool masked = upcall_mask();
-    struct queue *q = &queues[vcpu_id()];
-    const struct timer *first;
-
-    spin_lock_events(&q->lock);
-    first = first_of(q);
-    set(q, first != NULL ? first->node.key : KTIME_NEVER);
-    spin_unlock_events(&q->lock, true);
-    upcall_restore(masked);
+    sync(true);
 }
 
 /*
@@ -148,16 +154,16 @@ static void run(struct queue *q)
 void timer_event(evtchn_port_t port __unused, void *arg)
 {
     struct queue *q = arg;
-    const struct timer *first;
+    uint64_t deadline;
 
     spin_lock_events(&q->lock);
     q->stats.interrupts++;
     q->set_for = KTIME_NEVER;
     q->now = ktime_ns();
     run(q);
-    first = first_of(q);
-    if (first != NULL)
-        set(q, MAX(first->node.key, ktime_ns() + TIMER_GAP_NS));
+    deadline = first_deadline(q);
+    if (deadline != KTIME_NEVER)
+        set(q, MAX(deadline, ktime_ns() + TIMER_GAP_NS));
     spin_unlock_events(&q->lock, true);
 }
 

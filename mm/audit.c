@@ -3,6 +3,7 @@
 #include <plinth/bug.h>
 #include <plinth/descriptors.h>
 #include <plinth/errno.h>
+#include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
@@ -59,15 +60,11 @@ static int note_table(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va)
     return 0;
 }
 
-static const uint64_t *l4_at(mfn_t mfn)
-{
-    return kaddr_lookup(m2p_lookup(mfn));
-}
-
 /* The kernel's half is the same in all spaces, but for the self-map. */
 static int check_kernel_half(struct auditor *a, const struct space *space)
 {
-    const uint64_t *ours = l4_at(space->l4), *kernel = l4_at(kernel_space.l4);
+    const uint64_t *ours = kaddr_lookup_mfn(space->l4);
+    const uint64_t *kernel = kaddr_lookup_mfn(kernel_space.l4);
 
     for (unsigned int i = L4_XEN_LAST + 1; i < PT_ENTRIES; i++) {
         const uint64_t want = i == SELFMAP_SLOT ? 0 : kernel[i];
@@ -82,7 +79,8 @@ static int check_kernel_half(struct auditor *a, const struct space *space)
 /* The L4 for user mode has the same user half, and nothing else. */
 static int check_user_l4(struct auditor *a, const struct space *space)
 {
-    const uint64_t *ours = l4_at(space->l4), *user = l4_at(space->user_l4);
+    const uint64_t *ours = kaddr_lookup_mfn(space->l4);
+    const uint64_t *user = kaddr_lookup_mfn(space->user_l4);
 
     for (unsigned int i = 0; i < PT_ENTRIES; i++) {
         const uint64_t want = i < L4_XEN_FIRST ? ours[i] : 0;
@@ -160,6 +158,8 @@ static int check_notes(struct auditor *a)
 /* Which pfn must be at @va?  INVALID_PFN where any may be. */
 static pfn_t expected(uintptr_t va)
 {
+    if (is_fixmap(va))
+        return INVALID_PFN;
     if (va >= VIRT_BASE && va < linear_va(_pfn(linear_size())))
         return linear_pfn(va);
     if (va >= PHYSMAP_BASE && va < PHYSMAP_END)
@@ -197,20 +197,10 @@ static int check_leaves(void *ctx, struct space *space)
                       space == &kernel_space ? PT_ENTRIES : L4_XEN_FIRST, &v);
 }
 
-/* Bytes for two bits a page. */
-static unsigned int bits_order(void)
-{
-    const uint64_t bytes = 2 * (p2m_size() / 8 + 8);
-    unsigned int order = 0;
-
-    while (PAGE_SIZE << order < bytes)
-        order++;
-    return order;
-}
-
 int audit(char *why, size_t len)
 {
-    const unsigned int order = bits_order();
+    /* Two bits a page, each kind in words of its own. */
+    const unsigned int order = page_order_for(2 * (p2m_size() / 8 + 8));
     struct auditor a = { .why = why, .len = len };
     int rc = page_check(why, len);
 

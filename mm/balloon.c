@@ -79,7 +79,7 @@ static int give(unsigned int nr)
         pages[n] = page_alloc(0);
         if (pages[n] == NULL)
             break;
-        mfns[n] = p2m_lookup(kaddr_pfn(pages[n]));
+        mfns[n] = kaddr_mfn(pages[n]);
         frames_unmap(pages[n]);
     }
     rc = mmu_end();

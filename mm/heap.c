@@ -411,14 +411,6 @@ static struct slab *slab_of(void *p)
 /*
  * Blocks.
  */
-static unsigned int order_for(size_t size)
-{
-    if (size <= PAGE_SIZE)
-        return 0;
-
-    return 64 - PAGE_SHIFT - (unsigned int)__builtin_clzl(size - 1);
-}
-
 static void *__noinline get_block(size_t size, size_t align)
 {
     unsigned int order;
@@ -427,7 +419,7 @@ static void *__noinline get_block(size_t size, size_t align)
     if (size > BLOCK_MAX - EXTRA)
         return fail();
 
-    order = order_for(MAX(size + EXTRA, align));
+    order = page_order_for(MAX(size + EXTRA, align));
     p = page_alloc(order);
     if (p == NULL)
         return fail();

@@ -2,7 +2,6 @@
 #include <arch/vcpu.h>
 #include <plinth/kaddr.h>
 #include <plinth/l1.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/ptab.h>
 #include <plinth/start_info.h>
@@ -48,7 +47,7 @@ static const struct l1 *find_slow(struct l1 *slot, const struct space *space,
             return NULL;
         mfn = pte_mfn(pte);
     }
-    page = kaddr_lookup(m2p_lookup(mfn));
+    page = kaddr_lookup_mfn(mfn);
     *slot = (struct l1){
         .space = page ? space : NULL, /* a window is not for long */
         .span = va & ~(L1_SPAN - 1),

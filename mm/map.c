@@ -40,6 +40,11 @@ static uint64_t pages_in_span(uintptr_t va, uintptr_t end)
     return (next_boundary(va, end, L1_SPAN) - va) / PAGE_SIZE;
 }
 
+/* Each part of [@start, @end) that one L1 maps: the @n pages from @va on. */
+#define for_each_span(va, n, start, end)                                       \
+    for (uintptr_t va = (start), n;                                            \
+         va < (end) && (n = pages_in_span(va, end)) > 0; va += n * PAGE_SIZE)
+
 static bool is_kernels(uintptr_t va)
 {
     return va >> 63;
@@ -217,54 +222,88 @@ static bool entries_present(const struct l1 *l1, uintptr_t va, unsigned int n,
 }
 
 /* Are all pages of [va, end) mapped (or none)? */
-static bool all_present(const struct space *space, uintptr_t va, uintptr_t end,
-                        bool present)
+static bool all_present(const struct space *space, uintptr_t start,
+                        uintptr_t end, bool present)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
+    for_each_span (va, n, start, end) {
         const struct l1 *l1 = l1_find(space, va);
 
         if (l1 == NULL ? present : !entries_present(l1, va, n, present))
             return false;
-        va += n * PAGE_SIZE;
     }
     return true;
+}
+
+/*
+ * The entry for @va of *@level, or the one above it where the way down ends; then
+ * *@level is that one's.
+ */
+static pte_t walk_down(const struct space *space, uintptr_t va,
+                       unsigned int *level)
+{
+    unsigned int i = PT_LEVELS;
+    mfn_t table = space->l4;
+    pte_t pte;
+
+    for (;; i--) {
+        pte = walk_entry(table, i, pt_index(_vaddr(va), i));
+        if (i == *level || !pte_present(pte) || pte.raw & PTE_PSE)
+            break;
+        table = pte_mfn(pte);
+    }
+    *level = i;
+    return pte;
 }
 
 /* The entry of @level for @va; not present where no table of that level is. */
 static pte_t upper_entry(const struct space *space, uintptr_t va,
                          unsigned int level)
 {
-    pte_t pte = { 0 };
-    mfn_t table = space->l4;
+    unsigned int found = level;
+    const pte_t pte = walk_down(space, va, &found);
 
-    for (unsigned int i = PT_LEVELS; i >= level; i--) {
-        pte = walk_entry(table, i, pt_index(_vaddr(va), i));
-        if (!pte_present(pte) || pte.raw & PTE_PSE)
-            return i == level ? pte : (pte_t){ 0 };
-        table = pte_mfn(pte);
-    }
-    return pte;
+    return found == level ? pte : (pte_t){ 0 };
 }
 
 pte_t space_query(struct space *space, vaddr_t va)
 {
+    unsigned int level = 2;
     const struct l1 *l1;
-    pte_t pte = { 0 };
+    pte_t pte;
 
     spin_lock(&space->lock);
     l1 = l1_find(space, vaddr_x(va));
-    if (l1 != NULL)
+    if (l1 != NULL) {
         pte.raw = *entry_ptr(l1, vaddr_x(va));
-    else
+    } else {
         /* Xen may have mapped the P2M of a dom0 by large pages. */
-        for (unsigned int level = 3; level > 1 && pte.raw == 0; level--) {
-            pte = upper_entry(space, vaddr_x(va), level);
-            if (!(pte.raw & PTE_PSE))
-                pte.raw = 0;
-        }
+        pte = walk_down(space, vaddr_x(va), &level);
+        if (!(pte.raw & PTE_PSE))
+            pte.raw = 0;
+    }
     spin_unlock(&space->lock);
     return pte;
+}
+
+/*
+ * Around each change of a range: the space is locked in between.  Not so when the
+ * range is none, which begin_change() says.
+ */
+static inline int begin_change(struct space *space, vaddr_t va, uint64_t nr)
+{
+    const int rc = check_range(space, va, nr);
+
+    if (rc == 0)
+        spin_lock(&space->lock);
+    return rc;
+}
+
+/* The change has ended with @rc. */
+static inline int end_change(struct space *space, int rc)
+{
+    spin_unlock(&space->lock);
+    audit_count();
+    return rc;
 }
 
 /*
@@ -281,28 +320,24 @@ static void put_table(void *page)
 }
 
 /* Take back what a change has put into tables that were there. */
-static void undo_entries(struct space *space, uintptr_t va, uintptr_t end)
+static void undo_entries(struct space *space, uintptr_t start, uintptr_t end)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
+    for_each_span (va, n, start, end) {
         const struct l1 *l1 = l1_find(space, va);
 
         if (l1 != NULL)
             clear_entries(space, l1, va, n);
-        va += n * PAGE_SIZE;
     }
 }
 
 /* The counts of the tables that a change went into. */
-static void count_entries(struct space *space, uintptr_t va, uintptr_t end)
+static void count_entries(struct space *space, uintptr_t start, uintptr_t end)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
+    for_each_span (va, n, start, end) {
         const struct l1 *l1 = l1_find(space, va);
 
         if (l1->note != NULL)
             *l1->note += n;
-        va += n * PAGE_SIZE;
     }
 }
 
@@ -312,7 +347,7 @@ static void keep_kernel_l3(const struct ptab_txn *txn)
     for (unsigned int i = 0; i < txn->nr_links; i++)
         if (txn->links[i].level == PT_LEVELS &&
             maddr_x(txn->links[i].at) % PAGE_SIZE / sizeof(pte_t) > L4_XEN_LAST)
-            page_keep(kaddr_lookup(m2p_lookup(pte_mfn(txn->links[i].pte))));
+            page_keep(kaddr_lookup_mfn(pte_mfn(txn->links[i].pte)));
 }
 
 /* A new L1 for the @n pages from @va on. */
@@ -329,41 +364,45 @@ static int map_new_table(struct ptab_txn *txn, uintptr_t va, struct frames f,
     return rc;
 }
 
-/* The entries of [va, end) in tables that are all there by now. */
-static int map_foreign(struct space *space, uintptr_t va, uintptr_t end,
+/* The entries of [start, end) in tables that are all there by now. */
+static int map_foreign(struct space *space, uintptr_t start, uintptr_t end,
                        struct frames f, uint64_t flags)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
-
+    for_each_span (va, n, start, end) {
         set_entries(space, l1_find(space, va), va, f, n, flags);
         skip_frames(&f, n);
-        va += n * PAGE_SIZE;
     }
     return mmu_send();
 }
 
-static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
-                     struct frames f, uint64_t flags)
+/* Queue the entries of [start, end), in tables that are there and in new ones. */
+static int queue_new(struct space *space, struct ptab_txn *txn, uintptr_t start,
+                     uintptr_t end, struct frames f, uint64_t flags)
 {
-    struct ptab_txn *txn = &txns[vcpu_id()];
-    const struct frames all = f;
-    const uintptr_t start = va;
-    int rc = 0;
-
-    ptab_begin(txn, space, get_table, put_table);
-    mmu_begin();
-    while (va < end && rc == 0) {
-        const uint64_t n = pages_in_span(va, end);
+    for_each_span (va, n, start, end) {
         const struct l1 *l1 = l1_find(space, va);
+        int rc = 0;
 
         if (l1 == NULL)
             rc = map_new_table(txn, va, f, n, flags);
         else if (!is_foreign(f))
             set_entries(space, l1, va, f, n, flags);
+        if (rc != 0)
+            return rc;
         skip_frames(&f, n);
-        va += n * PAGE_SIZE;
     }
+    return 0;
+}
+
+static int map_batch(struct space *space, uintptr_t start, uintptr_t end,
+                     struct frames f, uint64_t flags)
+{
+    struct ptab_txn *txn = &txns[vcpu_id()];
+    int rc;
+
+    ptab_begin(txn, space, get_table, put_table);
+    mmu_begin();
+    rc = queue_new(space, txn, start, end, f, flags);
 
     /* New tables and entries of old ones leave in one mmu_update. */
     if (rc == 0) {
@@ -372,8 +411,8 @@ static int map_batch(struct space *space, uintptr_t va, uintptr_t end,
     } else {
         mmu_drop();
     }
-    if (rc == 0 && is_foreign(all))
-        rc = map_foreign(space, start, end, all, flags);
+    if (rc == 0 && is_foreign(f))
+        rc = map_foreign(space, start, end, f, flags);
     if (rc == 0) {
         ptab_done(txn);
         keep_kernel_l3(txn);
@@ -477,21 +516,19 @@ static uint64_t leaf_flags(const struct space *space, uint64_t flags)
 static int map_frames(struct space *space, vaddr_t va, struct frames f,
                       uint64_t nr, uint64_t flags)
 {
-    int rc = check_range(space, va, nr);
+    const uintptr_t start = vaddr_x(va);
+    int rc = check_flags(flags);
 
     if (rc == 0)
-        rc = check_flags(flags);
+        rc = begin_change(space, va, nr);
     if (rc != 0)
         return rc;
-    spin_lock(&space->lock);
     if (is_foreign(f) && !space->live)
         rc = -EINVAL;
     else
-        rc = map_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, f,
+        rc = map_range(space, start, start + nr * PAGE_SIZE, f,
                        leaf_flags(space, flags));
-    spin_unlock(&space->lock);
-    audit_count();
-    return rc;
+    return end_change(space, rc);
 }
 
 int space_map(struct space *space, vaddr_t va, const mfn_t *frames, uint64_t nr,
@@ -535,11 +572,6 @@ struct unhooked {
     struct page_list pages;
 };
 
-static uint64_t *table_at(mfn_t mfn)
-{
-    return kaddr_lookup(m2p_lookup(mfn));
-}
-
 /* Take the table of @level - 1 on the way to @va out of that of @level. */
 static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
 {
@@ -549,7 +581,7 @@ static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
     const unsigned int index = pt_index(_vaddr(va), level);
 
     page_list_push(&u->pages,
-                   table_at(pte_mfn(walk_entry(parent, level, index))));
+                   kaddr_lookup_mfn(pte_mfn(walk_entry(parent, level, index))));
     ptab_write(u->space, level,
                maddr_add(mfn_to_maddr(parent), index * sizeof(pte_t)),
                (pte_t){ 0 });
@@ -597,10 +629,11 @@ static void unmap_span(struct unhooked *u, uintptr_t va, unsigned int n)
 /* All that the L2 for @va maps, which is all present, goes with the L2. */
 static void unmap_l2(struct unhooked *u, uintptr_t va)
 {
-    const uint64_t *l2 = table_at(pte_mfn(upper_entry(u->space, va, 3)));
+    const uint64_t *l2 =
+        kaddr_lookup_mfn(pte_mfn(upper_entry(u->space, va, 3)));
 
     for (unsigned int i = 0; i < PT_ENTRIES; i++)
-        page_list_push(&u->pages, table_at(pte_mfn((pte_t){ l2[i] })));
+        page_list_push(&u->pages, kaddr_lookup_mfn(pte_mfn((pte_t){ l2[i] })));
     unhook(u, 3, va);
 }
 
@@ -611,7 +644,7 @@ static bool is_whole_l2(const struct space *space, uintptr_t va, uintptr_t end)
 
     if (va % L2_SPAN != 0 || end - va < L2_SPAN)
         return false;
-    l2 = table_at(pte_mfn(upper_entry(space, va, 3)));
+    l2 = kaddr_lookup_mfn(pte_mfn(upper_entry(space, va, 3)));
     return l2 != NULL && ptab_note(l2) != NULL;
 }
 
@@ -634,7 +667,7 @@ static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
         struct unhooked u = { .space = space };
         const pte_t pte = upper_entry(space, va, level + 1);
         const uint64_t *table = pte_present(pte) && !(pte.raw & PTE_PSE)
-                                    ? table_at(pte_mfn(pte))
+                                    ? kaddr_lookup_mfn(pte_mfn(pte))
                                     : NULL;
 
         if (table == NULL || ptab_note(table) == NULL || !is_empty(table))
@@ -655,12 +688,9 @@ static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end,
 
     if (whole)
         unmap_l2(&u, *from);
-    for (uintptr_t va = *from; va < stop && !whole;) {
-        const uint64_t n = pages_in_span(va, stop);
-
-        unmap_span(&u, va, n);
-        va += n * PAGE_SIZE;
-    }
+    else
+        for_each_span (va, n, *from, stop)
+            unmap_span(&u, va, n);
     *from = stop;
     return finish_unhooking(&u);
 }
@@ -700,15 +730,10 @@ static int unmap_range(struct space *space, uintptr_t va, uintptr_t end)
 
 int space_unmap(struct space *space, vaddr_t va, uint64_t nr)
 {
-    int rc = check_range(space, va, nr);
+    const uintptr_t start = vaddr_x(va), end = start + nr * PAGE_SIZE;
+    const int rc = begin_change(space, va, nr);
 
-    if (rc != 0)
-        return rc;
-    spin_lock(&space->lock);
-    rc = unmap_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE);
-    spin_unlock(&space->lock);
-    audit_count();
-    return rc;
+    return rc != 0 ? rc : end_change(space, unmap_range(space, start, end));
 }
 
 /*
@@ -733,12 +758,11 @@ static int reserve_batch(struct space *space, uintptr_t start, uintptr_t end)
         return 0;
     }
     ptab_begin(txn, space, get_table, put_table);
-    for (uintptr_t va = start; va < end && rc == 0;
-         va = next_boundary(va, end, L1_SPAN)) {
+    for_each_span (va, n, start, end) {
         uint64_t *table;
         maddr_t live;
 
-        if (l1_find(space, va) == NULL)
+        if (rc == 0 && l1_find(space, va) == NULL)
             rc = ptab_l1(txn, _vaddr(va), false, &table, &live);
     }
     if (rc != 0) {
@@ -772,46 +796,35 @@ static int reserve_range(struct space *space, uintptr_t start, uintptr_t end)
 
 int space_reserve(struct space *space, vaddr_t va, uint64_t nr)
 {
-    int rc = check_range(space, va, nr);
+    const uintptr_t start = vaddr_x(va), end = start + nr * PAGE_SIZE;
+    const int rc = begin_change(space, va, nr);
 
-    if (rc != 0)
-        return rc;
-    spin_lock(&space->lock);
-    rc = reserve_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE);
-    spin_unlock(&space->lock);
-    audit_count();
-    return rc;
+    return rc != 0 ? rc : end_change(space, reserve_range(space, start, end));
 }
 
 int space_release(struct space *space, vaddr_t va, uint64_t nr)
 {
     const uintptr_t start = vaddr_x(va), end = start + nr * PAGE_SIZE;
-    int rc = check_range(space, va, nr);
+    int rc = begin_change(space, va, nr);
 
     if (rc != 0)
         return rc;
-    spin_lock(&space->lock);
     rc = has_tables(space, start, end) ? unmap_many(space, start, end, true)
                                        : -ENOENT;
-    spin_unlock(&space->lock);
-    audit_count();
-    return rc;
+    return end_change(space, rc);
 }
 
 /*
  * Protecting.
  */
 
-/* @old holds what the entries of [va, end) were; copy it from there. */
-static void save_entries(struct space *space, uintptr_t va, uintptr_t end,
+/* Copy the entries of [start, end) to @old. */
+static void save_entries(struct space *space, uintptr_t start, uintptr_t end,
                          uint64_t *old)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
-
+    for_each_span (va, n, start, end) {
         memcpy(old, entry_ptr(l1_find(space, va), va), n * sizeof(*old));
         old += n;
-        va += n * PAGE_SIZE;
     }
 }
 
@@ -851,16 +864,13 @@ static void protect_span(const struct space *space, uintptr_t va, uint64_t n,
     }
 }
 
-/* Write the entries of [va, end) from @old, with @flags for theirs if any. */
-static void queue_entries(const struct space *space, uintptr_t va,
+/* Write the entries of [start, end) from @old, with @flags for theirs if any. */
+static void queue_entries(const struct space *space, uintptr_t start,
                           uintptr_t end, const uint64_t *old, uint64_t flags)
 {
-    while (va < end) {
-        const uint64_t n = pages_in_span(va, end);
-
+    for_each_span (va, n, start, end) {
         protect_span(space, va, n, old, flags);
         old += n;
-        va += n * PAGE_SIZE;
     }
 }
 
@@ -910,45 +920,33 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
     return rc;
 }
 
-static int protect_many(struct space *space, vaddr_t va, uint64_t nr,
+static int protect_many(struct space *space, uintptr_t start, uint64_t nr,
                         uint64_t flags)
 {
-    unsigned int order = 0;
+    const unsigned int order = page_order_for(nr * sizeof(uint64_t));
     uint64_t *old;
     int rc;
 
     /* What was, in case that Xen refuses a part. */
-    while (PAGE_SIZE << order < nr * sizeof(*old))
-        order++;
     old = page_alloc(order);
-    if (old == NULL)
-        return -ENOMEM;
-
-    spin_lock(&space->lock);
-    rc = protect_range(space, vaddr_x(va), vaddr_x(va) + nr * PAGE_SIZE, old,
-                       leaf_flags(space, flags));
-    spin_unlock(&space->lock);
+    rc = old == NULL
+             ? -ENOMEM
+             : protect_range(space, start, start + nr * PAGE_SIZE, old, flags);
     page_free(old, order);
     return rc;
 }
 
 int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
 {
-    int rc = check_range(space, va, nr);
-    bool one;
+    int rc = check_flags(flags);
 
     if (rc == 0)
-        rc = check_flags(flags);
+        rc = begin_change(space, va, nr);
     if (rc != 0)
         return rc;
 
-    spin_lock(&space->lock);
-    one = nr == 1 && space->live;
-    if (one)
-        rc = protect_one(space, vaddr_x(va), leaf_flags(space, flags));
-    spin_unlock(&space->lock);
-    if (!one)
-        rc = protect_many(space, va, nr, flags);
-    audit_count();
-    return rc;
+    flags = leaf_flags(space, flags);
+    rc = nr == 1 && space->live ? protect_one(space, vaddr_x(va), flags)
+                                : protect_many(space, vaddr_x(va), nr, flags);
+    return end_change(space, rc);
 }

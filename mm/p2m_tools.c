@@ -40,7 +40,7 @@ static uint64_t p2m_page_frame(uint64_t n)
 
 static uint64_t frame_of(const void *page)
 {
-    return mfn_x(p2m_lookup(kaddr_pfn(page)));
+    return mfn_x(kaddr_mfn(page));
 }
 
 int p2m_publish_tree(void)
@@ -69,7 +69,7 @@ int p2m_publish_tree(void)
 
 undo:
     for (unsigned int i = 0; i < PER_PAGE && top[i] != 0; i++)
-        page_free(kaddr_lookup(m2p_lookup(_mfn(top[i]))), 0);
+        page_free(kaddr_lookup_mfn(_mfn(top[i])), 0);
     page_free(top, 0);
     return -ENOMEM;
 }

@@ -42,7 +42,7 @@ static void write_entry(const struct space *space, maddr_t at, pte_t pte)
         mmu_set_pte(at, pte);
         return;
     }
-    table = kaddr_lookup(m2p_lookup(maddr_to_mfn(at)));
+    table = kaddr_lookup_mfn(maddr_to_mfn(at));
     table[maddr_x(at) % PAGE_SIZE / sizeof(*table)] = pte.raw;
 }
 
@@ -101,15 +101,10 @@ void ptab_begin(struct ptab_txn *txn, struct space *space, void *(*get)(void),
     txn->nr_links = 0;
 }
 
-static mfn_t table_mfn(const void *table)
-{
-    return p2m_lookup(kaddr_pfn(table));
-}
-
 /* The new table at @mfn, or NULL when that is not one of this change. */
 static uint64_t *find_new(mfn_t mfn)
 {
-    uint64_t *page = kaddr_lookup(m2p_lookup(mfn));
+    uint64_t *page = kaddr_lookup_mfn(mfn);
     const uint16_t *note = page ? ptab_note(page) : NULL;
 
     return note != NULL && *note & PTAB_NEW ? page : NULL;
@@ -179,13 +174,13 @@ static int step(struct ptab_txn *txn, vaddr_t va, unsigned int level,
     rc = new_table(txn, zeroed, &next);
     if (rc != 0)
         return rc;
-    entry = pte_make(table_mfn(next), TABLE_FLAGS);
+    entry = pte_make(kaddr_mfn(next), TABLE_FLAGS);
     if (*table != NULL)
         (*table)[index] = entry.raw;
     else
         rc = add_link(txn, level, at, entry);
     *table = next;
-    *mfn = table_mfn(next);
+    *mfn = kaddr_mfn(next);
     return rc;
 }
 
@@ -227,7 +222,7 @@ int ptab_map_owned(struct ptab_txn *txn, vaddr_t va, void *page)
     int rc = txn->nr_pages == PTAB_MAX ? -ENOMEM : 0;
 
     if (rc == 0)
-        rc = ptab_map(txn, va, pte_make(table_mfn(page), PTE_DATA));
+        rc = ptab_map(txn, va, pte_make(kaddr_mfn(page), PTE_DATA));
     if (rc == 0)
         txn->pages[txn->nr_pages++] = page;
     else
@@ -245,7 +240,7 @@ void ptab_remap(const void *page, pte_t pte)
 
 void ptab_set_rights(const void *page, uint64_t flags)
 {
-    ptab_remap(page, pte_make(table_mfn(page), flags));
+    ptab_remap(page, pte_make(kaddr_mfn(page), flags));
 }
 
 void ptab_abort(struct ptab_txn *txn)

@@ -2,7 +2,6 @@
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/mmu.h>
-#include <plinth/p2m.h>
 #include <plinth/selfmap.h>
 #include <plinth/space.h>
 #include <plinth/trap.h>
@@ -21,7 +20,7 @@ static int set_slot(pte_t pte)
 int selfmap_enable(void)
 {
     const mfn_t l4 = kernel_space.l4;
-    const uint64_t *table = kaddr_lookup(m2p_lookup(l4));
+    const uint64_t *table = kaddr_lookup_mfn(l4);
     int rc = -EEXIST;
 
     spin_lock(&kernel_space.lock);

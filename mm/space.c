@@ -51,11 +51,6 @@ int space_each(int (*f)(void *ctx, struct space *space), void *ctx)
     return rc;
 }
 
-static uint64_t *table_at(mfn_t mfn)
-{
-    return kaddr_lookup(m2p_lookup(mfn));
-}
-
 /*
  * Creating.
  */
@@ -65,7 +60,7 @@ static mfn_t new_l4(uint64_t **table)
     if (*table == NULL)
         return _mfn(0);
     *page_note(*table) = PTAB_TABLE;
-    return p2m_lookup(kaddr_pfn(*table));
+    return kaddr_mfn(*table);
 }
 
 /*
@@ -84,7 +79,7 @@ static void hide_m2p_from_user_mode(void)
 
 int space_create(struct space *space, unsigned int flags)
 {
-    const uint64_t *kernel = table_at(kernel_space.l4);
+    const uint64_t *kernel = kaddr_lookup_mfn(kernel_space.l4);
     uint64_t *l4, *user = NULL;
 
     if (flags & ~SPACE_USER)
@@ -120,16 +115,16 @@ static void each_below(uint64_t *table, unsigned int level,
 {
     for (unsigned int i = 0; i < nr_slots && level > 1; i++)
         if (table[i] & PTE_P)
-            each_below(table_at(pte_mfn((pte_t){ table[i] })), level - 1,
-                       PT_ENTRIES, f);
+            each_below(kaddr_lookup_mfn(pte_mfn((pte_t){ table[i] })),
+                       level - 1, PT_ENTRIES, f);
     f(table);
 }
 
 static void each_table(const struct space *space, void (*f)(void *table))
 {
-    each_below(table_at(space->l4), PT_LEVELS, USER_SLOTS, f);
+    each_below(kaddr_lookup_mfn(space->l4), PT_LEVELS, USER_SLOTS, f);
     if (mfn_x(space->user_l4) != 0)
-        f(table_at(space->user_l4));
+        f(kaddr_lookup_mfn(space->user_l4));
 }
 
 static void make_readonly(void *table)

@@ -121,103 +121,96 @@ static void give_range(uint64_t start, uint64_t nr)
     spin_unlock(&lock);
 }
 
-/* What to map: frames by list or side by side, and whose they are. */
-struct request {
-    const mfn_t *list;
-    mfn_t first;
-    domid_t owner;
-};
-
-static int map_at(vaddr_t va, const struct request *r, uint64_t nr,
-                  uint64_t flags)
-{
-    if (r->list != NULL)
-        return space_map_foreign(&kernel_space, va, r->list, nr, flags,
-                                 r->owner);
-    if (r->owner == DOMID_IO)
-        return space_map_io(&kernel_space, va, r->first, nr, flags);
-    return space_map_run(&kernel_space, va, r->first, nr, flags);
-}
-
-static int map_somewhere(const struct request *r, uint64_t nr, uint64_t flags,
-                         void **p)
+/*
+ * An address for @nr pages; and what has become of mapping them there: it is the
+ * caller's at *@p, or goes back.
+ */
+static int begin(uint64_t nr, vaddr_t *va)
 {
     uint64_t start;
-    vaddr_t va;
-    int rc = take_range(nr, &start);
+    const int rc = take_range(nr, &start);
 
-    if (rc != 0)
-        return rc;
-
-    va = _vaddr(start * PAGE_SIZE);
-    rc = map_at(va, r, nr, flags);
     if (rc == 0)
-        *p = vaddr_to_ptr(va);
-    else
-        give_range(start, nr);
+        *va = _vaddr(start * PAGE_SIZE);
     return rc;
 }
 
-int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
+static int end(vaddr_t va, uint64_t nr, int rc, void **p)
 {
-    const struct request r = { .list = frames, .owner = DOMID_SELF };
-
-    return map_somewhere(&r, nr, flags, p);
-}
-
-int vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p)
-{
-    const struct request r = { .first = first, .owner = DOMID_SELF };
-
-    return map_somewhere(&r, nr, flags, p);
+    if (rc == 0)
+        *p = vaddr_to_ptr(va);
+    else
+        give_range(vaddr_x(va) / PAGE_SIZE, nr);
+    return rc;
 }
 
 int vmap_foreign(const mfn_t *frames, uint64_t nr, uint64_t flags,
                  domid_t owner, void **p)
 {
-    const struct request r = { .list = frames, .owner = owner };
+    vaddr_t va;
+    int rc = begin(nr, &va);
 
-    return map_somewhere(&r, nr, flags, p);
+    if (rc != 0)
+        return rc;
+    rc = space_map_foreign(&kernel_space, va, frames, nr, flags, owner);
+    return end(va, nr, rc, p);
+}
+
+int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
+{
+    return vmap_foreign(frames, nr, flags, DOMID_SELF, p);
+}
+
+int vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p)
+{
+    vaddr_t va;
+    int rc = begin(nr, &va);
+
+    if (rc != 0)
+        return rc;
+    rc = space_map_run(&kernel_space, va, first, nr, flags);
+    return end(va, nr, rc, p);
 }
 
 int vmap_io(mfn_t first, uint64_t nr, uint64_t flags, void **p)
 {
-    const struct request r = { .first = first, .owner = DOMID_IO };
-
-    return map_somewhere(&r, nr, flags, p);
-}
-
-void vunmap(void *p, uint64_t nr)
-{
-    const int rc = space_unmap(&kernel_space, ptr_to_vaddr(p), nr);
+    vaddr_t va;
+    int rc = begin(nr, &va);
 
     if (rc != 0)
-        panic("vunmap: %p, %lu pages: %s", p, nr, errno_name(rc));
-    give_range((uintptr_t)p / PAGE_SIZE, nr);
+        return rc;
+    rc = space_map_io(&kernel_space, va, first, nr, flags);
+    return end(va, nr, rc, p);
 }
 
 int vmap_reserve(uint64_t nr, void **p)
 {
-    uint64_t start;
-    int rc = take_range(nr, &start);
+    vaddr_t va;
+    int rc = begin(nr, &va);
 
     if (rc != 0)
         return rc;
-    rc = space_reserve(&kernel_space, _vaddr(start * PAGE_SIZE), nr);
-    if (rc == 0)
-        *p = vaddr_to_ptr(_vaddr(start * PAGE_SIZE));
-    else
-        give_range(start, nr);
-    return rc;
+    rc = space_reserve(&kernel_space, va, nr);
+    return end(va, nr, rc, p);
+}
+
+/* @what has said @rc of taking the pages out. */
+static void give_back(const char *what, void *p, uint64_t nr, int rc)
+{
+    if (rc != 0)
+        panic("%s: %p, %lu pages: %s", what, p, nr, errno_name(rc));
+    give_range((uintptr_t)p / PAGE_SIZE, nr);
+}
+
+void vunmap(void *p, uint64_t nr)
+{
+    give_back("vunmap", p, nr, space_unmap(&kernel_space, ptr_to_vaddr(p), nr));
 }
 
 void vmap_release(void *p, uint64_t nr)
 {
-    const int rc = space_release(&kernel_space, ptr_to_vaddr(p), nr);
-
-    if (rc != 0)
-        panic("vmap_release: %p, %lu pages: %s", p, nr, errno_name(rc));
-    give_range((uintptr_t)p / PAGE_SIZE, nr);
+    give_back("vmap_release", p, nr,
+              space_release(&kernel_space, ptr_to_vaddr(p), nr));
 }
 
 struct ranges_stats vmap_stats(void)

@@ -5,7 +5,6 @@
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
 #include <plinth/kaddr.h>
-#include <plinth/p2m.h>
 #include <plinth/selfmap.h>
 #include <plinth/trap.h>
 #include <plinth/walk.h>
@@ -16,7 +15,7 @@ static mfn_t window[PT_LEVELS + 1];
 const volatile uint64_t *walk_table_ptr(mfn_t mfn, unsigned int level)
 {
     const enum fixmap_slot slot = FIX_WALK + level - 1;
-    const volatile uint64_t *table = kaddr_lookup(m2p_lookup(mfn));
+    const volatile uint64_t *table = kaddr_lookup_mfn(mfn);
     uint64_t first;
 
     if (table == NULL) {

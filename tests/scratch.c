@@ -69,7 +69,7 @@ uint64_t scratch_in_use(void)
 
 mfn_t scratch_mfn(const volatile void *p)
 {
-    return p2m_lookup(kaddr_pfn(p));
+    return kaddr_mfn(p);
 }
 
 maddr_t scratch_maddr(const volatile void *p)
@@ -123,7 +123,7 @@ static int update(maddr_t entry, uint64_t value)
 
 int scratch_hook(maddr_t entry, uint64_t value)
 {
-    const char *table = kaddr_lookup(m2p_lookup(maddr_to_mfn(entry)));
+    const char *table = kaddr_lookup_mfn(maddr_to_mfn(entry));
     uint64_t before;
     int rc;
 
@@ -149,7 +149,7 @@ static int ext(unsigned int cmd, mfn_t mfn)
 static void leave_tables(struct test_run *run_)
 {
     const struct mmuext_op no_ldt = { .cmd = MMUEXT_SET_LDT };
-    const mfn_t l4 = p2m_lookup(kaddr_pfn((void *)start_info()->pt_base));
+    const mfn_t l4 = kaddr_mfn((void *)start_info()->pt_base);
 
     if (!mfn_eq(maddr_to_mfn(_maddr(read_cr3())), l4))
         EXPECT_EQ(ext(MMUEXT_NEW_BASEPTR, l4), 0);

@@ -11,6 +11,8 @@
 #include <plinth/stack.h>
 #include <plinth/test.h>
 
+#include "recurse.h"
+
 FATAL(fatal, panic)
 {
     panic("as told to");
@@ -50,17 +52,6 @@ FATAL(fatal, panic_in_panic)
 {
     panic_hook = panic_in_hook;
     panic("the first");
-}
-
-/* No frame pointer tricks: each level has a frame and a return address. */
-static unsigned int __noinline recurse(unsigned int n)
-{
-    volatile unsigned int frame[16];
-
-    frame[n % 16] = n;
-    if (n == ~0u) /* never got to */
-        return 0;
-    return recurse(n + 1) + frame[n % 16];
 }
 
 FATAL(fatal, stack_overflow)

@@ -13,6 +13,8 @@
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
+#include "block.h"
+
 #define BASE  0xffffd00000000000ul
 #define SPAN  (512 * PAGE_SIZE)
 #define ORDER 6
@@ -24,14 +26,8 @@ static uint64_t *block;
 
 static bool setup(void)
 {
-    block = page_alloc(ORDER);
-    if (block == NULL)
-        return false;
-    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++)
-        frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i % PAGES));
-    for (unsigned int i = 0; i < PAGES; i++)
-        block[i * 512] = i;
-    return true;
+    block = block_get(ORDER, frames, ARRAY_SIZE(frames));
+    return block != NULL;
 }
 
 static void teardown(struct test_run *run_)

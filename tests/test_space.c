@@ -13,6 +13,8 @@
 #include <plinth/test.h>
 #include <plinth/walk.h>
 
+#include "block.h"
+
 /* Where an L4 slot ends, so that ranges cross tables of every level. */
 #define BASE  0x00000a7fffe00000ul
 #define ORDER 6
@@ -39,14 +41,8 @@ static uint64_t *block;
 
 static bool setup(void)
 {
-    block = page_alloc(ORDER);
-    if (block == NULL)
-        return false;
-    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++)
-        frames[i] = p2m_lookup(pfn_add(kaddr_pfn(block), i % PAGES));
-    for (unsigned int i = 0; i < PAGES; i++)
-        block[i * 512] = i;
-    return true;
+    block = block_get(ORDER, frames, ARRAY_SIZE(frames));
+    return block != NULL;
 }
 
 static void expect_sound(struct test_run *run_)
@@ -76,7 +72,7 @@ static volatile uint64_t *at(uint64_t page)
 
 static const uint64_t *table_of(mfn_t mfn)
 {
-    return kaddr_lookup(m2p_lookup(mfn));
+    return kaddr_lookup_mfn(mfn);
 }
 
 TEST(space, comes_and_goes)
@@ -231,7 +227,7 @@ TEST(space, refused_pin_leaves_it_plain)
     mfn_t mfn;
 
     REQUIRE(setup() && page != NULL);
-    mfn = p2m_lookup(kaddr_pfn(page));
+    mfn = kaddr_mfn(page);
     EXPECT_EQ(space_create(&s, SPACE_USER), 0);
     EXPECT_EQ(space_map(&s, va_of(0), frames, 700, MAP_RW), 0);
     EXPECT_EQ(space_map(&s, va_of(1000), &mfn, 1, MAP_RW), 0);
@@ -367,8 +363,8 @@ TEST(space, audit_compares_the_halves)
     REQUIRE(setup());
     EXPECT_EQ(space_create(&s, SPACE_USER), 0);
     EXPECT_EQ(space_map(&s, va_of(0), frames, 1, MAP_R), 0);
-    l4 = kaddr_lookup(m2p_lookup(s.l4));
-    user = kaddr_lookup(m2p_lookup(s.user_l4));
+    l4 = kaddr_lookup_mfn(s.l4);
+    user = kaddr_lookup_mfn(s.user_l4);
 
     l4[300] = l4[511];
     expect_finding(run_, "L4 slot 300");
@@ -415,7 +411,7 @@ TEST(space, audit_compares_tables_with_records)
     page_free(page, 0);
 
     EXPECT_EQ(space_create(&s, 0), 0);
-    page = kaddr_lookup(m2p_lookup(s.l4));
+    page = kaddr_lookup_mfn(s.l4);
     *page_note(page) = 0;
     expect_finding(run_, "is not noted as one");
     *page_note(page) = PTAB_TABLE;
@@ -490,7 +486,7 @@ TEST(space, a_gigabyte_is_hooked_at_once)
         SKIP("needs 9 MiB");
     }
     /* A list of frames, of which there are not that many. */
-    frames[0] = p2m_lookup(kaddr_pfn(page));
+    frames[0] = kaddr_mfn(page);
     for (uint64_t i = 0; i < 1024 * 512; i++)
         block[i] = mfn_x(frames[0]);
     EXPECT_EQ(space_create(&s, 0), 0);

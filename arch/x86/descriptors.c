@@ -7,7 +7,6 @@
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/mmu.h>
-#include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/ptab.h>
 
@@ -23,11 +22,7 @@ static unsigned int nr_pages(unsigned int nr)
 
 static unsigned int order_of(unsigned int nr)
 {
-    unsigned int order = 0;
-
-    while (1u << order < nr_pages(nr))
-        order++;
-    return order;
+    return page_order_for(nr_pages(nr) * PAGE_SIZE);
 }
 
 static int set_rights(const struct descriptor_table *t, uint64_t flags)
@@ -114,8 +109,8 @@ static int write_entry(const struct descriptor_table *t, unsigned int index,
 
     if (index >= t->nr)
         return -EINVAL;
-    at = maddr_add(mfn_to_maddr(p2m_lookup(kaddr_pfn(entry))),
-                   (uintptr_t)entry % PAGE_SIZE);
+    at =
+        maddr_add(mfn_to_maddr(kaddr_mfn(entry)), (uintptr_t)entry % PAGE_SIZE);
     return hypercall_update_descriptor(at, desc);
 }
 
@@ -145,7 +140,7 @@ static int set_gdt(const struct descriptor_table *t)
     if (t->nr > GDT_ENTRIES_MAX)
         return -EINVAL;
     for (unsigned int i = 0; i < nr_pages(t->nr); i++)
-        frames[i] = mfn_x(p2m_lookup(kaddr_pfn(t->entries + i * PER_PAGE)));
+        frames[i] = mfn_x(kaddr_mfn(t->entries + i * PER_PAGE));
     return hypercall_set_gdt(frames, t->nr);
 }
 

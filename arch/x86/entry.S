@@ -20,8 +20,9 @@
  *
  * From kernel mode the frame is pushed at the interrupted RSP, rounded down to
  * 16 (so there is no red zone); from user mode on the stack given by
- * stack_switch (user_entry.S goes on from there).  A stack that cannot take it ends the domain: there is no
- * double fault in PV.  That is why __fentry__ looks ahead, see below.
+ * stack_switch (user_entry.S goes on from there).  A stack that cannot take it
+ * ends the domain: there is no double fault in PV.  That is why __fentry__ looks
+ * ahead, see below.
  *
  * The way back is always the iret hypercall: it restores the upcall mask from
  * RFLAGS.IF atomically, ends an NMI's blocking, and re-checks for events.
@@ -251,7 +252,7 @@ FUNCTION(__fentry__)
 1:  movq    $0, stack_limit(%rip)
     mov     %rsp, %rdi
     mov     %rbp, %rsi
-    lea     emergency_stack_end(%rip), %rsp
+    mov     emergency_stack + STACK_END(%rip), %rsp
     call    stack_overflow      /* does not return */
     ud2
 END_FUNCTION(__fentry__)

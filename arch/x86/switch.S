@@ -22,22 +22,12 @@
 
 /* struct thread *switch_context(struct thread *previous, struct thread *next) */
 FUNCTION(switch_context)
-    push    %rbp
-    push    %rbx
-    push    %r12
-    push    %r13
-    push    %r14
-    push    %r15
+    PUSH_CALLEE_SAVED
     mov     %rsp, THREAD_RSP(%rdi)
     mov     THREAD_LIMIT(%rsi), %rax
     mov     THREAD_RSP(%rsi), %rsp
     mov     %rax, stack_limit(%rip)
-    pop     %r15
-    pop     %r14
-    pop     %r13
-    pop     %r12
-    pop     %rbx
-    pop     %rbp
+    POP_CALLEE_SAVED
     mov     %rdi, %rax
     ret
 END_FUNCTION(switch_context)

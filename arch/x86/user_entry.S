@@ -31,12 +31,7 @@
  * use stack_switch between user_prepare() and there.
  */
 FUNCTION(user_enter)
-    push    %rbp
-    push    %rbx
-    push    %r12
-    push    %r13
-    push    %r14
-    push    %r15
+    PUSH_CALLEE_SAVED
     push    %rdi
     mov     %rsp, %rsi
     call    user_prepare
@@ -84,12 +79,7 @@ FUNCTION(user_enter)
     /* From here on also for those who come from user mode. */
 user_back:
 1:  add     $8, %rsp
-    pop     %r15
-    pop     %r14
-    pop     %r13
-    pop     %r12
-    pop     %rbx
-    pop     %rbp
+    POP_CALLEE_SAVED
     ret
 END_FUNCTION(user_enter)
 

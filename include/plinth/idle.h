@@ -11,16 +11,12 @@
  * the sleep events are masked, and Xen unmasks them in the same step in which it
  * looks for pending ones and lets the vCPU sleep (SCHEDOP_block).
  *
- *   units    nanoseconds of ktime
  *   context  threads, after timer_init(); not event handlers
  *   source   public/sched.h: SCHEDOP_block
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
-
-#include <plinth/compiler.h>
 
 /*
  * Sleep until at least one upcall has run its handlers, or there was a reason to

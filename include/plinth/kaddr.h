@@ -15,6 +15,7 @@
 
 #include <plinth/addr.h>
 #include <plinth/linear.h>
+#include <plinth/p2m.h>
 
 /* Tests on the host put all of it where a process has its memory. */
 #ifndef PHYSMAP_BASE
@@ -54,6 +55,12 @@ bool kaddr_in_physmap(pfn_t pfn);
 /* Where @pfn is mapped; NULL when it is not, or not yet. */
 void *kaddr_lookup(pfn_t pfn);
 
+/* The same by @mfn; NULL as well for a frame that is not ours. */
+static inline void *kaddr_lookup_mfn(mfn_t mfn)
+{
+    return kaddr_lookup(m2p_lookup(mfn));
+}
+
 /* The frame at @p, which must be such an address. */
 static inline pfn_t kaddr_pfn(const volatile void *p)
 {
@@ -61,6 +68,11 @@ static inline pfn_t kaddr_pfn(const volatile void *p)
 
     return va >= VIRT_BASE ? linear_pfn(va)
                            : _pfn((va - PHYSMAP_BASE) >> PAGE_SHIFT);
+}
+
+static inline mfn_t kaddr_mfn(const volatile void *p)
+{
+    return p2m_lookup(kaddr_pfn(p));
 }
 
 /* Is chunk @n in the physmap?  @bits, all 0, holds a bit for each chunk. */

@@ -31,6 +31,14 @@
 
 #define PAGE_MAX_ORDER 18u /* 1 GiB */
 
+/* The order of the smallest block of @size bytes, if there is one so large. */
+static inline unsigned int page_order_for(uint64_t size)
+{
+    return size <= PAGE_SIZE
+               ? 0
+               : 64 - PAGE_SHIFT - (unsigned int)__builtin_clzl(size - 1);
+}
+
 /* Take over what boot_map found free.  After protect_init(). */
 void page_init(void);
 
@@ -84,6 +92,12 @@ struct page_stats {
     uint64_t failures; /* times page_alloc() said NULL */
 };
 struct page_stats page_stats(void);
+
+/*
+ * The same with upcalls masked, as in an event handler.  -EBUSY while they are
+ * being changed, or the interrupted code holds a spinlock, which may be theirs.
+ */
+int __must_check page_stats_try(struct page_stats *stats);
 
 /*
  * Check the free lists against the pages' own records.  0, or -EINVAL with

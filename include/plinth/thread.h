@@ -50,13 +50,16 @@ struct thread_options {
     unsigned int flags;
     unsigned int priority;
     size_t stack_size; /* in bytes; 0: THREAD_STACK_SIZE */
+
+    /* Instead: one of the image's (DEFINE_STACK), which no other thread has. */
+    const struct stack *stack;
 };
 
-/* What runs now becomes the idle thread of this vCPU. */
+/*
+ * What runs now, on the main stack, becomes the thread "main"; and this vCPU has
+ * an idle thread, which runs when no other is ready.
+ */
 void thread_init(void);
-
-/* Give the vCPU to the threads; for the idle thread. */
-void __noreturn thread_idle(void);
 
 /*
  * A thread that calls @fn(@arg), and ends with what that returns.  @options
@@ -67,6 +70,7 @@ int __must_check thread_create(const char *name, thread_fn_t *fn, void *arg,
                                const struct thread_options *options,
                                struct thread **thread);
 
+/* End the calling thread; @result is for who joins it. */
 void __noreturn thread_exit(int result);
 
 /*
@@ -83,6 +87,7 @@ int __must_check thread_detach(struct thread *thread);
 /* Let others of the same or a higher priority run, if any is ready. */
 void thread_yield(void);
 
+/* Not before @deadline, or @ns from now, but maybe some time later. */
 void thread_sleep_until(uint64_t deadline);
 void thread_sleep(uint64_t ns);
 
@@ -93,17 +98,23 @@ struct thread *thread_current(void);
  * well.  Any context.
  */
 bool thread_may_wait(void);
+
+/* The thread's own memory. */
 const char *thread_name(const struct thread *thread);
 
+/* Setting it takes effect at once.  -EINVAL for THREAD_PRIORITIES and above. */
 unsigned int thread_priority(const struct thread *thread);
 int __must_check thread_set_priority(struct thread *thread,
                                      unsigned int priority);
 
-/* Print each thread's state, and where it is. */
-void thread_report(void);
+/*
+ * Print the state of each thread and where it is, for the @max newest ones, and
+ * how many more there are.  Any context; events are masked meanwhile.
+ */
+void thread_report(unsigned int max);
 
 struct thread_stats {
-    uint64_t threads;  /* there are now, the idle ones apart */
+    uint64_t threads;  /* there are now, idle ones apart */
     uint64_t switches; /* from one to another */
     uint64_t preemptions;
 };

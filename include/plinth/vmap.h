@@ -30,7 +30,10 @@ int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,
 /* The same for @nr frames side by side, from @first on. */
 int __must_check vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p);
 
-/* Frames of domain @owner; memory of devices.  As space_map_foreign() says. */
+/*
+ * Frames of domain @owner; memory of devices, from @first on.  As
+ * space_map_foreign() says.
+ */
 int __must_check vmap_foreign(const mfn_t *frames, uint64_t nr, uint64_t flags,
                               domid_t owner, void **p);
 int __must_check vmap_io(mfn_t first, uint64_t nr, uint64_t flags, void **p);

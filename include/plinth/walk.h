@@ -49,8 +49,8 @@ maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
 
 /*
  * Called for each table before its entries, which are left out if it answers
- * WALK_SKIP; and for each present leaf, with the rights of the whole path to it: PTE_RW if all its entries have it,
- * PTE_NX if any has.
+ * WALK_SKIP; and for each present leaf, with the rights of the whole path to it:
+ * PTE_RW if all its entries have it, PTE_NX if any has.
  */
 #define WALK_SKIP (1 << 16)
 
@@ -63,8 +63,8 @@ struct walk_visitor {
 
 /*
  * Walk everything below @l4 but Xen's slots and entries by which the table names
- * itself, in address order.  Stops at the first other non-zero answer of the visitor and returns it; -EFAULT when a table
- * could not be read.
+ * itself, in address order.  Stops at the first other non-zero answer of the
+ * visitor and returns it; -EFAULT when a table could not be read.
  */
 int walk_all(mfn_t l4, const struct walk_visitor *visitor);
 

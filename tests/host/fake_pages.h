@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_pages: plinth/page.h over one large mapping, and a panic to come back
- * from.
+ * fake_pages: plinth/page.h over one large mapping.
  *
  *   units     pages
  *   owns      4 GiB of addresses; memory only where it was written to
@@ -12,8 +11,6 @@
  */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +22,8 @@
 #include <plinth/bug.h>
 #include <plinth/page.h>
 #include <plinth/spinlock.h>
+
+#include "panic.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -48,27 +47,6 @@ static long pages_fail_once = -1;      /* calls before one that fails */
 static bool pages_trusting;            /* page_order() does not look */
 
 extern struct spinlock heap_lock; /* mm/heap.c's */
-static jmp_buf panic_out;
-static bool panic_expected;
-static char panic_text[200];
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(panic_text, sizeof(panic_text), fmt, ap);
-    va_end(ap);
-
-    if (!panic_expected) {
-        printf("Bail out! panic: %s\n", panic_text);
-        abort();
-    }
-    /* The kernel would not come back, and so has not let go of it. */
-    heap_lock.holder = 0;
-    vcpus[0].preempt = PREEMPT_NOT_WANTED;
-    longjmp(panic_out, 1);
-}
 
 /* The message of the panic that @op(@p, @size) ends in, or "". */
 static __noinline __unused const char *
@@ -76,8 +54,13 @@ panic_of(void (*op)(void *p, size_t size), void *p, size_t size)
 {
     panic_text[0] = '\0';
     panic_expected = true;
-    if (setjmp(panic_out) == 0)
+    if (setjmp(panic_out) == 0) {
         op(p, size);
+    } else {
+        /* The kernel would not come back, and so has not let go of it. */
+        heap_lock.holder = 0;
+        vcpus[0].preempt = PREEMPT_NOT_WANTED;
+    }
     panic_expected = false;
 
     return panic_text;

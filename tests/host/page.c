@@ -11,8 +11,8 @@
 
 static void good(const char *when)
 {
-    CHECK(ref.failure[0] == '\0', "%s: %s", when, ref.failure);
-    ref.failure[0] = '\0';
+    CHECK(ref_failure[0] == '\0', "%s: %s", when, ref_failure);
+    ref_failure[0] = '\0';
 }
 
 static void random_calls(void)
@@ -52,7 +52,7 @@ static void to_the_last(void)
     simple_layout(3000, 500);
     all = page_stats().total;
     CHECK(all == 3000 - 10 - ref.nr_kept, "%lu", all);
-    while (ref_alloc(0, false, false) != NULL && ref.failure[0] == '\0')
+    while (ref_alloc(0, false, false) != NULL && ref_failure[0] == '\0')
         ;
     good("taking all");
     CHECK(ref.nr_lent + ref.nr_tables == all && page_stats().free == 0,

@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +29,9 @@
 #include <plinth/symbols.h>
 
 #include "fake_xen.h"
+#include "panic.h"
+#include "ref_fail.h"
+#include "ref_input.h"
 
 #define REF_DEPTH 5u
 #define REF_RUN   1500u /* most entries of one */
@@ -83,43 +85,11 @@ static struct {
     uint64_t inject; /* requests until the one to refuse */
     bool singly;     /* the send that runs goes request by request */
     unsigned int refusals;
-    char failure[200];
 } ref;
-
-
-__printf(1, 2) static void ref_fail(const char *fmt, ...)
-{
-    va_list ap;
-
-    if (ref.failure[0] != '\0')
-        return;
-    va_start(ap, fmt);
-    vsnprintf(ref.failure, sizeof(ref.failure), fmt, ap);
-    va_end(ap);
-}
-
-#define REF_MUST(cond, ...)                                                    \
-    do {                                                                       \
-        if (!(cond))                                                           \
-            ref_fail(__VA_ARGS__);                                             \
-    } while (0)
 
 /*
  * What mm/mmu.c needs besides.
  */
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    printf("Bail out! panic: ");
-    vprintf(fmt, ap);
-    printf("\n");
-    va_end(ap);
-    fflush(stdout);
-    abort();
-}
-
 void printk(enum log_level level, const char *fmt, ...)
 {
     (void)level, (void)fmt;
@@ -560,19 +530,6 @@ static void ref_drop(void)
 /*
  * From bytes to calls.
  */
-struct ref_input {
-    const uint8_t *data;
-    size_t len;
-};
-
-static unsigned int ref_byte(struct ref_input *in)
-{
-    if (in->len == 0)
-        return 0;
-    in->len--;
-    return *in->data++;
-}
-
 static mfn_t ref_mfn(struct ref_input *in)
 {
     const unsigned int b = ref_byte(in);
@@ -916,7 +873,7 @@ static void ref_reset(void)
     fake_xen_reset(&ref.batched);
     fake_xen_reset(&ref.single);
     ref.head = ref.tail = ref.depth = 0;
-    ref.failure[0] = '\0';
+    ref_failure[0] = '\0';
 }
 
 /* The calls that @data stands for: "", or what was not as promised. */
@@ -926,7 +883,7 @@ static const char *ref_mmu_run(const uint8_t *data, size_t len)
     const char *wrong;
 
     ref_reset();
-    while (in.len > 0 && ref.failure[0] == '\0')
+    while (in.len > 0 && ref_failure[0] == '\0')
         ref_step(&in);
 
     while (ref.depth > 0)
@@ -937,5 +894,5 @@ static const char *ref_mmu_run(const uint8_t *data, size_t len)
     (void)mmu_set_sync(false);
     wrong = fake_xen_check(&ref.batched);
     REF_MUST(wrong == NULL, "the machine is not sound: %s", wrong);
-    return ref.failure;
+    return ref_failure;
 }

@@ -10,13 +10,11 @@
  *   units     pfns; each page is listed as one of enum ref_whose
  *   owns      the memory; the allocator's state, from ref_page_start() on
  *   context   host, one thread, included by one file
- *   failure   ref.failure says what was not as promised; growing fails on
+ *   failure   ref_failure says what was not as promised; growing fails on
  *             demand: ref.grow_fails, ref.get_fails
  */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +31,10 @@
 #include <plinth/page.h>
 #include <plinth/physmap.h>
 #include <plinth/start_info.h>
+
+#include "panic.h"
+#include "ref_fail.h"
+#include "ref_input.h"
 
 #define REF_LINEAR 1536u      /* most pages of the bootstrap region */
 #define REF_PAGES  (1u << 20) /* most pages at all: 4 GiB */
@@ -72,7 +74,6 @@ static struct {
     bool grow_fails;  /* Xen refuses to map more */
     long get_fails;   /* pages that a physmap_add() still gets; -1: all */
     bool grow_failed; /* one did, during the call that runs */
-    char failure[200];
 } ref = { .get_fails = -1 };
 
 struct start_info start_info_copy;
@@ -85,45 +86,6 @@ static void __attribute__((no_sanitize("address"))) ref_forget(void)
 {
     for (volatile char *p = __start_page_state; p < __stop_page_state; p++)
         *p = 0;
-}
-
-__printf(1, 2) static void ref_fail(const char *fmt, ...)
-{
-    va_list ap;
-
-    if (ref.failure[0] != '\0')
-        return;
-    va_start(ap, fmt);
-    vsnprintf(ref.failure, sizeof(ref.failure), fmt, ap);
-    va_end(ap);
-}
-
-#define REF_MUST(cond, ...)                                                    \
-    do {                                                                       \
-        if (!(cond))                                                           \
-            ref_fail(__VA_ARGS__);                                             \
-    } while (0)
-
-/*
- * A panic to come back from.
- */
-static jmp_buf panic_out;
-static bool panic_expected;
-static char panic_text[200];
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(panic_text, sizeof(panic_text), fmt, ap);
-    va_end(ap);
-    if (!panic_expected) {
-        printf("Bail out! panic: %s\n", panic_text);
-        fflush(stdout);
-        abort();
-    }
-    longjmp(panic_out, 1);
 }
 
 /* page_free(@p, @order), or page_alloc() without @p, must panic with @text. */
@@ -267,7 +229,7 @@ static void ref_memory(uint64_t nr_pages, uint64_t linear)
     ref.nr_free = ref.nr_lent = ref.nr_tables = ref.holes = ref.failures = 0;
     ref.grow_fails = ref.grow_failed = ref.over = false;
     ref.get_fails = -1;
-    ref.failure[0] = '\0';
+    ref_failure[0] = '\0';
     start_info_copy.nr_pages = nr_pages;
     start_info_copy.mfn_list = (uintptr_t)ref.p2m;
     linear_set_size(linear);
@@ -488,14 +450,14 @@ static void ref_end(void)
     ref_check_stats();
 
     for (int order = PAGE_MAX_ORDER; order >= 0; order--)
-        while (ref.failure[0] == '\0' && ref.nr_blocks < REF_BLOCKS &&
+        while (ref_failure[0] == '\0' && ref.nr_blocks < REF_BLOCKS &&
                ref_alloc(order, false, false) != NULL)
             had += 1ul << order;
     REF_MUST(ref.nr_free == 0 || ref.nr_blocks == REF_BLOCKS,
              "%lu pages could not be had, %lu could", ref.nr_free, had);
     ref_check_stats();
     ref_check_tables();
-    while (ref.nr_blocks > 0 && ref.failure[0] == '\0')
+    while (ref.nr_blocks > 0 && ref_failure[0] == '\0')
         ref_free(ref.nr_blocks - 1);
     ref_check_lists();
 }
@@ -575,19 +537,6 @@ static void ref_write_after_free(unsigned int which, unsigned int word)
 /*
  * From bytes to a layout and calls.
  */
-struct ref_input {
-    const uint8_t *data;
-    size_t len;
-};
-
-static unsigned int ref_byte(struct ref_input *in)
-{
-    if (in->len == 0)
-        return 0;
-    in->len--;
-    return *in->data++;
-}
-
 static unsigned int ref_word(struct ref_input *in)
 {
     const unsigned int low = ref_byte(in);
@@ -654,7 +603,7 @@ static void ref_step(struct ref_input *in)
                 break;
         break;
     case 11 ... 12: /* some of them back */
-        for (unsigned int i = 0; i < ref.nr_blocks && ref.failure[0] == '\0';
+        for (unsigned int i = 0; i < ref.nr_blocks && ref_failure[0] == '\0';
              i += arg % 4)
             ref_free(i);
         break;
@@ -683,9 +632,9 @@ static __unused const char *ref_page_run(const uint8_t *data, size_t len)
     struct ref_input in = { data, len };
 
     ref_layout(&in);
-    while (in.len > 0 && ref.failure[0] == '\0' && !ref.over)
+    while (in.len > 0 && ref_failure[0] == '\0' && !ref.over)
         ref_step(&in);
-    if (ref.failure[0] == '\0' && !ref.over)
+    if (ref_failure[0] == '\0' && !ref.over)
         ref_end();
-    return ref.failure;
+    return ref_failure;
 }

@@ -2,6 +2,8 @@
 /* asm: what every assembly file needs, and the exception fix-up table. */
 #pragma once
 
+#define STACK_END 0x10 /* the member of struct stack (plinth/stack.h) */
+
 #ifdef __ASSEMBLY__
 
 #define FUNCTION(name)                                                         \
@@ -11,6 +13,27 @@
 name:
 
 #define END_FUNCTION(name) .size name, .- name
+
+/* The registers that a function leaves as they were (System V ABI, x86-64). */
+/* clang-format off */
+    .macro PUSH_CALLEE_SAVED
+    push    %rbp
+    push    %rbx
+    push    %r12
+    push    %r13
+    push    %r14
+    push    %r15
+    .endm
+
+    .macro POP_CALLEE_SAVED
+    pop     %r15
+    pop     %r14
+    pop     %r13
+    pop     %r12
+    pop     %rbx
+    pop     %rbp
+    .endm
+/* clang-format on */
 
 #else
 
