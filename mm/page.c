@@ -194,24 +194,27 @@ static void buddy_free(uint64_t pfn, unsigned int order)
     list_add(pfn, order);
 }
 
-/* A block of @order from the lists, or 0. */
-static uint64_t buddy_alloc(unsigned int order)
+/* The first block of list @from, its first 2^@order pages; the rest stays free. */
+static uint64_t split(unsigned int from, unsigned int order)
 {
-    unsigned int from = order;
-    uint64_t pfn;
+    const uint64_t pfn = pages.head[from];
 
-    while (from < NR_ORDERS && pages.head[from] == 0)
-        from++;
-    if (from == NR_ORDERS)
-        return 0;
-
-    pfn = pages.head[from];
     list_del(pfn, from);
     while (from > order) {
         from--;
         list_add(pfn + (1ul << from), from);
     }
     return pfn;
+}
+
+/* A block of @order from the lists, or 0. */
+static uint64_t buddy_alloc(unsigned int order)
+{
+    unsigned int from = order;
+
+    while (from < NR_ORDERS && pages.head[from] == 0)
+        from++;
+    return from < NR_ORDERS ? split(from, order) : 0;
 }
 
 /* Add [start, end) as the largest aligned blocks that fit. */
@@ -250,9 +253,26 @@ static void drain_cache(struct cache *c)
 /*
  * Growing.
  */
+
+/*
+ * Of the lists' first blocks the lowest: tables are never given back, and so keep
+ * to what was there before.  The smallest would often be of the chunks that have
+ * just been added, and no block of theirs would become whole.
+ */
+static uint64_t lowest_page(void)
+{
+    unsigned int from = NR_ORDERS;
+
+    for (unsigned int i = 0; i < NR_ORDERS; i++)
+        if (pages.head[i] != 0 &&
+            (from == NR_ORDERS || pages.head[i] < pages.head[from]))
+            from = i;
+    return from < NR_ORDERS ? split(from, 0) : 0;
+}
+
 static void *take_reserved(void)
 {
-    const uint64_t pfn = buddy_alloc(0);
+    const uint64_t pfn = lowest_page();
 
     if (pfn == 0)
         return NULL;

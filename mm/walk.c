@@ -129,7 +129,7 @@ static int walk_table(mfn_t mfn, unsigned int level, vaddr_t base,
     int rc = v->table ? v->table(v->ctx, level, mfn, base) : 0;
 
     if (rc != 0)
-        return rc == WALK_SKIP ? 0 : rc;
+        return rc;
     table = walk_table_ptr(mfn, level);
     if (table == NULL)
         return -EFAULT;

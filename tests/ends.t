@@ -45,6 +45,8 @@ heap double_free 'already freed'
 heap free_of_the_middle 'not the start of an object'
 heap overrun 'written past its end'
 heap write_after_free 'written to after it was freed'
+expect 6 "page: write_after_free" guest "tests=page.write_after_free"
+said '^Bail out! page: .* was written after it was freed: word 15 is 0'
 expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
 said '^Bail out! vunmap'
 

@@ -73,6 +73,22 @@ static void run_dry(struct test_run *run_, unsigned int order)
     EXPECT_STR(why, "");
 }
 
+/*
+ * The second aligned 1 GiB has nothing of the builder's in it, and what growing
+ * takes for its tables is taken below it.
+ */
+TEST(exhaustion, largest_block_of_all)
+{
+    void *p;
+
+    if (p2m_size() < 2ul << PAGE_MAX_ORDER)
+        SKIP("a domain of less than 2 GiB");
+    p = page_alloc(PAGE_MAX_ORDER);
+    EXPECT(p != NULL);
+    page_free(p, PAGE_MAX_ORDER);
+    expect_sound(run_);
+}
+
 TEST(exhaustion, largest_blocks_first)
 {
     run_dry(run_, PAGE_MAX_ORDER);

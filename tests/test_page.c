@@ -192,3 +192,12 @@ FATAL(page, free_inside_a_block)
 {
     page_free((uint8_t *)page_alloc(4) + PAGE_SIZE, 0);
 }
+
+FATAL(page, write_after_free)
+{
+    uint64_t *p = page_alloc(0);
+
+    page_free(p, 0);
+    p[15] = 0;
+    (void)page_alloc(0);
+}

@@ -343,6 +343,47 @@ TEST(space, nothing_stale_after_a_switch)
     teardown(run_);
 }
 
+static void __noinline expect_no_access(struct test_run *run_, uint64_t page)
+{
+    EXPECT_FAULT(TRAP_PF, (void)*at(page));
+}
+
+static void __noinline expect_no_write(struct test_run *run_, uint64_t page)
+{
+    EXPECT_FAULT(TRAP_PF, *at(page) = 0);
+}
+
+/* What changes in a space that is loaded, page by page or many at a time. */
+TEST(space, changes_of_a_loaded_one_are_flushed)
+{
+    static const unsigned int sizes[] = { 2, MMU_INVLPG_MAX, PAGES - 1 };
+    struct space s;
+
+    REQUIRE(setup());
+    EXPECT_EQ(space_create(&s, SPACE_USER), 0);
+    EXPECT_EQ(space_map(&s, va_of(0), frames, PAGES, MAP_RW), 0);
+    EXPECT_EQ(space_switch(&s), 0);
+    for (unsigned int k = 0; k < ARRAY_SIZE(sizes); k++) {
+        const unsigned int n = sizes[k];
+
+        for (unsigned int i = 0; i < n; i++)
+            *at(i) = i + k;
+        EXPECT_EQ(space_protect(&s, va_of(0), n, MAP_R), 0);
+        for (unsigned int i = 0; i < n; i++)
+            expect_no_write(run_, i);
+        /* The last page keeps the tables: Xen flushes when these go. */
+        EXPECT_EQ(space_unmap(&s, va_of(0), n), 0);
+        for (unsigned int i = 0; i < n; i++)
+            expect_no_access(run_, i);
+        EXPECT_EQ(space_map(&s, va_of(0), frames, n, MAP_RW), 0);
+        for (unsigned int i = 0; i < n; i++)
+            EXPECT_EQ(*at(i), i + k);
+    }
+    EXPECT_EQ(space_switch(&kernel_space), 0);
+    EXPECT_EQ(space_destroy(&s), 0);
+    teardown(run_);
+}
+
 /*
  * What the audit finds in spaces.
  */

@@ -11,6 +11,7 @@
 #include <plinth/heap.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
+#include <plinth/shared_info.h>
 #include <plinth/string.h>
 #include <plinth/sync.h>
 #include <plinth/test.h>
@@ -575,6 +576,44 @@ TEST(thread, trap_catches_are_each_ones_own)
     EXPECT_FAULT(TRAP_UD, thread_yield(); asm volatile("ud2"));
     join(run_, a, 0);
     join(run_, b, 0);
+}
+
+/* The address of a page fault, if one is preempted before it is looked at. */
+#define MINE   0x1000ul
+#define OTHERS 0x2000ul
+
+static int faults_at(void *arg)
+{
+    uint64_t value;
+    int rc;
+
+    thread_sleep_until(*(uint64_t *)arg);
+    rc = probe_read((void *)OTHERS, &value);
+    stop = true;
+    return rc == -EFAULT && shared_info_cr2() == OTHERS ? 0 : -1;
+}
+
+/* Nothing is called in between that could make the switch by itself. */
+static int keeps_cr2(void *arg __unused)
+{
+    shared_info_set_cr2(MINE);
+    while (!stop)
+        cpu_relax();
+    return shared_info_cr2() == MINE ? 0 : -1;
+}
+
+TEST(thread, fault_address_is_each_ones_own)
+{
+    const struct thread_options urgent = { .priority = 6 };
+    uint64_t when = in_ms(20);
+    struct thread *low, *high;
+
+    stop = false;
+    high = start(run_, faults_at, &when, &urgent);
+    thread_yield();
+    low = start(run_, keeps_cr2, NULL, &preemptive);
+    join(run_, low, 0);
+    join(run_, high, 0);
 }
 
 /*

@@ -6,6 +6,7 @@
  * an interrupt may come late, when the clock has long shown its time.  So it is
  * the order of things that decides, and no length of time.
  */
+#include <arch/cpu.h>
 #include <arch/pvclock.h>
 #include <arch/vcpu.h>
 #include <plinth/errno.h>
@@ -586,6 +587,24 @@ TEST(timer, thousands_at_once_in_order)
     EXPECT_EQ(disorder, 0);
     EXPECT_EQ(not_armed, 0);
     page_free(models, order);
+}
+
+/* Xen's timer is one for the vCPU, and knows only what was said last. */
+TEST(timer, resync_undoes_what_others_have_set)
+{
+    uint64_t give_up;
+    struct probe p;
+
+    setup(&p);
+    arm(&p, ktime_ns() + 20 * NSEC_PER_MSEC);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_stop_singleshot_timer, vcpu_id(), NULL),
+              0);
+    timer_resync();
+    give_up = ktime_ns() + 5 * NSEC_PER_SEC;
+    while (timer_armed(&p.timer) && ktime_ns() < give_up)
+        cpu_relax();
+    EXPECT_EQ(p.fired, 1);
+    (void)timer_cancel(&p.timer);
 }
 
 /*

@@ -178,6 +178,31 @@ TEST(vmap, refused_foreign_frame_leaves_nothing)
     EXPECT(page_stats().free + 64 >= before.free);
 }
 
+/* All that the heap has for objects of @size without another page, chained. */
+static void **use_up(size_t size)
+{
+    void **chain = NULL, **p;
+
+    (void)heap_trim();
+    page_inject_failure(1);
+    while ((p = malloc(size)) != NULL) {
+        *p = chain;
+        chain = p;
+    }
+    page_inject_failure(0);
+    return chain;
+}
+
+static void give_back(void **chain)
+{
+    while (chain != NULL) {
+        void **p = chain;
+
+        chain = *p;
+        free(p);
+    }
+}
+
 /* Giving back works with no memory left, in any order. */
 TEST(vmap, giving_back_needs_no_memory)
 {
@@ -191,16 +216,17 @@ TEST(vmap, giving_back_needs_no_memory)
     for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
         many[i] = frames[0];
     for (unsigned int i = 0; i < ARRAY_SIZE(orders); i++) {
-        void *p[4];
+        void **chain, *p[4];
 
         /* A large one lies on 2 MiB and leaves a gap before it. */
         for (unsigned int n = 0; n < 4; n++)
             REQUIRE(vmap(many, n == 1 ? 512 : 1, MAP_R, &p[n]) == 0);
-        (void)heap_trim();
+        chain = use_up(sizeof(struct range_node));
         page_inject_failure(1);
         for (unsigned int n = 0; n < 4; n++)
             vunmap(p[orders[i][n]], orders[i][n] == 1 ? 512 : 1);
         page_inject_failure(0);
+        give_back(chain);
     }
     teardown();
 }

@@ -48,12 +48,10 @@ const volatile uint64_t *walk_table_ptr(mfn_t mfn, unsigned int level);
 maddr_t walk_entry_maddr(const struct walk *w, vaddr_t va, unsigned int level);
 
 /*
- * Called for each table before its entries, which are left out if it answers
- * WALK_SKIP; and for each present leaf, with the rights of the whole path to it:
- * PTE_RW if all its entries have it, PTE_NX if any has.
+ * Called for each table before its entries; and for each present leaf, with the
+ * rights of the whole path to it: PTE_RW if all its entries have it, PTE_NX if
+ * any has.
  */
-#define WALK_SKIP (1 << 16)
-
 struct walk_visitor {
     int (*table)(void *ctx, unsigned int level, mfn_t mfn, vaddr_t va);
     int (*leaf)(void *ctx, unsigned int level, pte_t pte, vaddr_t va,
@@ -63,8 +61,8 @@ struct walk_visitor {
 
 /*
  * Walk everything below @l4 but Xen's slots and entries by which the table names
- * itself, in address order.  Stops at the first other non-zero answer of the
- * visitor and returns it; -EFAULT when a table could not be read.
+ * itself, in address order.  Stops at the first non-zero answer of the visitor
+ * and returns it; -EFAULT when a table could not be read.
  */
 int walk_all(mfn_t l4, const struct walk_visitor *visitor);
 
