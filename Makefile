@@ -50,14 +50,14 @@ core += $(addprefix kernel/,stack.o symbols.o printk.o panic.o trap_report.o)
 core += $(addprefix kernel/,time.o shutdown.o grant.o)
 
 # Events, and what they wake.
-core += $(addprefix kernel/,events.o events_2l.o events_fifo.o timer.o idle.o)
+core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o timer.o idle.o)
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
 core += $(addprefix kernel/,sched.o thread.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
-core += $(addprefix kernel/,control.o watchdog.o)
+core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
 
 # PV devices.
 core += drivers/console.o drivers/xenstore.o
@@ -67,7 +67,7 @@ core += $(addprefix lib/,string.o printf.o args.o parse.o glob.o errno.o ranges.
 core += lib/pheap.o lib/lineedit.o
 
 # The console shell, for applications that want one.
-shell-core := kernel/shell.o kernel/shell_commands.o
+shell-core := kernel/shell.o kernel/shell_commands.o kernel/shell_xs.o
 
 # Applications: the self-tests, and the examples.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o $(shell-core)
@@ -119,17 +119,18 @@ $(O)/selftest-legacy.elf: $(O)/selftest.elf
 	echo "  OBJCOPY $@"
 	$(OBJCOPY) --remove-section=.note.xen $< $@
 
-# Linked twice: the symbol table in the image and the legacy __xen_guest string
-# are made from the first link.  Text ends at a fixed address and neither is
-# text, so that nothing they tell moves in the second.
+# Linked three times: the symbol table in the image and the legacy __xen_guest
+# string are made from the link before.  The second link has a table of the right
+# size, and so the addresses of the third.
 $(O)/%.elf: linker.ld tools/symbols.awk $(O)/flags
 	echo "  LD      $@"
-	$(AWK) -f tools/symbols.awk </dev/null >$(O)/$*.sym0.S
-	$(CC) -c -o $(O)/$*.sym0.o $(O)/$*.sym0.S
-	$(LD) $(LDFLAGS) -T linker.ld -o $(O)/$*.link0 $(filter %.o,$^) $(O)/$*.sym0.o
-	$(NM) -n $(O)/$*.link0 | $(AWK) -f tools/symbols.awk >$(O)/$*.sym1.S
-	$(CC) -c -o $(O)/$*.sym1.o $(O)/$*.sym1.S
-	$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o,$^) $(O)/$*.sym1.o
+	: >$(O)/$*.nm
+	for n in 1 2 3; do \
+	    $(AWK) -f tools/symbols.awk $(O)/$*.nm >$(O)/$*.sym.S && \
+	    $(CC) -c -o $(O)/$*.sym.o $(O)/$*.sym.S && \
+	    $(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o,$^) $(O)/$*.sym.o && \
+	    $(NM) -n $@.tmp >$(O)/$*.nm || exit 1; \
+	done
 	mv $@.tmp $@
 
 # What xl needs to boot it, by a path that is right from the top folder.

@@ -79,7 +79,7 @@ FUNCTION(_start)
     rep stosq
     mov     %r12, boot_tsc(%rip)
 
-    lea     boot_stack_end(%rip), %rsp
+    mov     main_stack + STACK_END(%rip), %rsp
     xor     %ebp, %ebp          /* the backtrace ends here */
 
     fninit

@@ -69,7 +69,7 @@ static void notify(void)
  * Waiting.  The port is masked but while a thread waits, so that nobody is
  * interrupted for what nobody waits for.
  */
-static void on_event(evtchn_port_t p, void *arg __unused)
+static void console_event(evtchn_port_t p, void *arg __unused)
 {
     const bool masked = spin_lock_events(&waiters.lock);
 
@@ -377,9 +377,9 @@ void console_attach(void)
     int rc;
 
     if (ring != NULL)
-        rc = event_attach(port, on_event, NULL);
+        rc = event_attach(port, console_event, NULL);
     else
-        rc = event_bind_virq(VIRQ_CONSOLE, 0, on_event, NULL, &port);
+        rc = event_bind_virq(VIRQ_CONSOLE, 0, console_event, NULL, &port);
     if (rc != 0)
         pr_warn("console: no input: port %u: %s", port, errno_name(rc));
     attached = rc == 0;

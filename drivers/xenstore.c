@@ -314,7 +314,7 @@ static void receive(struct xs_connection *xs)
     }
 }
 
-static void on_event(evtchn_port_t port __unused, void *arg)
+static void xenstore_event(evtchn_port_t port __unused, void *arg)
 {
     struct xs_connection *xs = arg;
 
@@ -952,7 +952,7 @@ int xs_open(struct xenstore_domain_interface *ring, evtchn_port_t port,
     c->req_prod = ring->req_prod;
     c->rsp_cons = ring->rsp_cons;
 
-    rc = event_attach(port, on_event, c);
+    rc = event_attach(port, xenstore_event, c);
     if (rc != 0)
         goto out_free;
     rc =

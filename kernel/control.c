@@ -103,6 +103,11 @@ static void on_shutdown(void)
 /*
  * control/sysrq
  */
+static void show_threads(void)
+{
+    thread_report(~0u);
+}
+
 static void show_memory(void)
 {
     const struct page_stats pages = page_stats();
@@ -133,8 +138,8 @@ static const struct {
     char key;
     void (*fn)(void);
 } keys[] = {
-    { 't', thread_report }, { 'm', show_memory }, { 'p', show_caller },
-    { 'x', show_space },    { 'c', crash },
+    { 't', show_threads }, { 'm', show_memory }, { 'p', show_caller },
+    { 'x', show_space },   { 'c', crash },
 };
 
 static bool any(const char *text __unused)
@@ -190,21 +195,23 @@ static const struct {
     { "memory/target", on_target },
 };
 
+static const struct {
+    const char *path, *value;
+} features[] = {
+    { "control/feature-poweroff", "1" }, { "control/feature-reboot", "1" },
+    { "control/feature-suspend", "0" },  { "control/feature-halt", "1" },
+    { "control/feature-sysrq", "1" },
+};
+
 static void advertise(void)
 {
-    static const char *const features[] = {
-        "control/feature-poweroff",
-        "control/feature-reboot",
-        "control/feature-halt",
-        "control/feature-sysrq",
-    };
-
     /* Which of them exist, and may be written, is the toolstack's decision. */
     for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
-        const int rc = xs_write_string(xs, XS_NO_TX, features[i], "1");
+        const int rc =
+            xs_write_string(xs, XS_NO_TX, features[i].path, features[i].value);
 
         if (rc != 0)
-            pr_debug("control: %s: %s", features[i], errno_name(rc));
+            pr_debug("control: %s: %s", features[i].path, errno_name(rc));
     }
 }
 
@@ -257,11 +264,15 @@ static int control(void *arg __unused)
     return rc;
 }
 
+/* At every boot: so one that is there, and costs no page tables. */
+DEFINE_STACK(control_stack, "control", THREAD_STACK_SIZE / PAGE_SIZE);
+
 void control_start(void)
 {
     static const struct thread_options o = {
         .flags = THREAD_DETACHED | THREAD_NO_FPU,
         .priority = THREAD_NORMAL,
+        .stack = &control_stack,
     };
     int rc;
 

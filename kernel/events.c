@@ -29,12 +29,15 @@ static const struct event_abi *abi = &event_abi_2l;
 struct port {
     event_handler_t *fn; /* NULL: nobody's */
     void *arg;
-    uint32_t reasons;   /* atomic */
-    uint32_t window;    /* the last one in which it was handled.. */
-    uint16_t count;     /* ..and how often */
-    uint16_t vcpu;      /* that Xen notifies, and that calls @fn */
-    evtchn_port_t next; /* throttled port of this vCPU; 0: no more */
+    uint32_t total;           /* how often it was handled, modulo 2^32 */
+    uint32_t window;          /* the last one in which it was.. */
+    evtchn_port_t next;       /* throttled port of this vCPU; 0: no more */
+    uint16_t vcpu : 12;       /* that Xen notifies, and that calls @fn */
+    uint16_t not_default : 4; /* the priority, xor that of a new port */
+    uint8_t reasons;          /* atomic */
+    uint8_t count;            /* ..and how often; EVENT_PORT_BURST at most */
 };
+BUILD_BUG_ON(EVENT_PORT_BURST > UINT8_MAX || MAX_VCPUS > 1u << 12);
 
 #define CHUNK     (PAGE_SIZE / sizeof(struct port))
 #define NR_CHUNKS (EVTCHN_FIFO_NR_CHANNELS / CHUNK)
@@ -122,17 +125,18 @@ static struct port *lookup_attached(evtchn_port_t port)
     return p != NULL && p->fn != NULL ? p : NULL;
 }
 
-static void add_reason(struct port *p, uint32_t reason)
+static void add_reason(struct port *p, uint8_t reason)
 {
     __atomic_fetch_or(&p->reasons, reason, __ATOMIC_SEQ_CST);
 }
 
 /* Without @reason, and any other, Xen may deliver the port's events. */
-static void drop_reason(evtchn_port_t port, struct port *p, uint32_t reason)
+static void drop_reason(evtchn_port_t port, struct port *p, uint8_t reason)
 {
     struct evtchn_unmask arg = { .port = port };
 
-    if (__atomic_and_fetch(&p->reasons, ~reason, __ATOMIC_SEQ_CST) == 0 &&
+    if (__atomic_and_fetch(&p->reasons, (uint8_t)~reason, __ATOMIC_SEQ_CST) ==
+            0 &&
         abi->unmask(port))
         (void)hypercall_event_channel_op(EVTCHNOP_unmask, &arg);
 }
@@ -165,11 +169,42 @@ int event_send(evtchn_port_t port)
     return hypercall_event_channel_op(EVTCHNOP_send, &arg);
 }
 
+/* Xen does not tell it, so it is kept for the report. */
+static void note_priority(evtchn_port_t port, unsigned int priority)
+{
+    struct port *p;
+
+    spin_lock(&lock);
+    p = lookup(port);
+    if (p != NULL)
+        p->not_default = priority ^ EVTCHN_FIFO_PRIORITY_DEFAULT;
+    spin_unlock(&lock);
+}
+
 int event_set_priority(evtchn_port_t port, unsigned int priority)
 {
     struct evtchn_set_priority arg = { .port = port, .priority = priority };
+    const int rc = hypercall_event_channel_op(EVTCHNOP_set_priority, &arg);
 
-    return hypercall_event_channel_op(EVTCHNOP_set_priority, &arg);
+    if (rc == 0)
+        note_priority(port, priority);
+    return rc;
+}
+
+void event_look(evtchn_port_t port, struct event_view *view)
+{
+    const struct port *p = lookup(port);
+
+    *view = (struct event_view){
+        .priority = EVTCHN_FIFO_PRIORITY_DEFAULT,
+        .state = abi->state(port),
+    };
+    if (p != NULL) {
+        view->fn = __atomic_load_n(&p->fn, __ATOMIC_ACQUIRE);
+        view->total = p->total;
+        view->priority ^= p->not_default;
+        view->throttled = p->reasons & THROTTLED;
+    }
 }
 
 /*
@@ -270,6 +305,7 @@ void event_deliver(evtchn_port_t port)
     /* Before the handler looks: what comes after this fires again. */
     abi->clear(port);
     v->stats.handled++;
+    p->total++;
     p->fn(port, p->arg);
 
     if (p->fn != timer_event && is_storm(v, p))
@@ -342,6 +378,7 @@ static int attach(evtchn_port_t port, unsigned int vcpu, event_handler_t *fn,
         abi->mask(port);
         p->arg = arg;
         p->vcpu = vcpu;
+        p->total = 0;
         __atomic_store_n(&p->fn, fn, __ATOMIC_RELEASE);
         nr_attached++;
     }
@@ -393,11 +430,13 @@ static int bound(evtchn_port_t port, unsigned int vcpu, event_handler_t *fn,
 {
     const int rc = attach(port, vcpu, fn, arg);
 
-    if (rc != 0)
+    if (rc != 0) {
         BUG_ON(close(port) != 0);
-    else
-        *out = port;
-    return rc;
+        return rc;
+    }
+    note_priority(port, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    *out = port;
+    return 0;
 }
 
 int event_alloc_unbound(domid_t remote, event_handler_t *fn, void *arg,

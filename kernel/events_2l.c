@@ -57,6 +57,22 @@ static void clear(evtchn_port_t port)
                        __ATOMIC_SEQ_CST);
 }
 
+static bool is_set(const xen_ulong_t *words, evtchn_port_t port)
+{
+    return __atomic_load_n(&words[port / WORD_BITS], __ATOMIC_SEQ_CST) &
+           bit(port);
+}
+
+static unsigned int state(evtchn_port_t port)
+{
+    const struct shared_info *s = shared_info();
+
+    if (port >= EVTCHN_2L_NR_CHANNELS)
+        return EVENT_MASKED;
+    return (is_set(s->evtchn_pending, port) ? EVENT_PENDING : 0) |
+           (is_set(s->evtchn_mask, port) ? EVENT_MASKED : 0);
+}
+
 /*
  * Each port once: what fires again meanwhile sets its bit of the first level
  * again, for the next round.
@@ -85,5 +101,6 @@ const struct event_abi event_abi_2l = {
     .mask = mask,
     .unmask = unmask,
     .clear = clear,
+    .state = state,
     .scan = scan,
 };

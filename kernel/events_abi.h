@@ -4,7 +4,7 @@
  * share the state of ports.
  *
  *   context  grow(): threads and boot, under the lock of events.c.  scan(): an
- *            upcall.  All others: any
+ *            upcall.  All others, and event_look(): any
  */
 #pragma once
 
@@ -26,9 +26,15 @@ struct event_abi {
 
     void (*clear)(evtchn_port_t port);
 
+    /* EVENT_PENDING, EVENT_MASKED; for a port without state the latter. */
+    unsigned int (*state)(evtchn_port_t port);
+
     /* event_deliver() for each port that is pending and not masked. */
     void (*scan)(void);
 };
+
+#define EVENT_PENDING 1u
+#define EVENT_MASKED  2u
 
 extern const struct event_abi event_abi_2l, event_abi_fifo;
 
@@ -43,3 +49,12 @@ unsigned int event_fifo_pages(void);
 
 /* From scan(): @port has an event. */
 void event_deliver(evtchn_port_t port);
+
+/* What is known here of a port; another vCPU may be changing it. */
+struct event_view {
+    event_handler_t *fn; /* NULL: none */
+    uint32_t total;      /* events handled, since it has its handler */
+    unsigned int priority, state;
+    bool throttled;
+};
+void event_look(evtchn_port_t port, struct event_view *view);

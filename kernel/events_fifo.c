@@ -129,6 +129,16 @@ static void clear(evtchn_port_t port)
         __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
+static unsigned int state(evtchn_port_t port)
+{
+    const event_word_t *word = word_of(port);
+    const event_word_t now =
+        word != NULL ? __atomic_load_n(word, __ATOMIC_SEQ_CST) : MASKED;
+
+    return (now & PENDING ? EVENT_PENDING : 0) |
+           (now & MASKED ? EVENT_MASKED : 0);
+}
+
 /* Take the word off its queue; the port behind it, or 0. */
 static evtchn_port_t unlink_word(event_word_t *word)
 {
@@ -186,6 +196,7 @@ const struct event_abi event_abi_fifo = {
     .mask = mask,
     .unmask = unmask,
     .clear = clear,
+    .state = state,
     .scan = scan,
 };
 

@@ -6,12 +6,15 @@
 #include <plinth/heap.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
+#include <plinth/linear.h>
 #include <plinth/options.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/printf.h>
 #include <plinth/printk.h>
 #include <plinth/space.h>
 #include <plinth/spinlock.h>
+#include <plinth/symbols.h>
 #include <plinth/vmap.h>
 
 /*
@@ -24,6 +27,7 @@ static struct {
     unsigned int version;   /* 0: not set up */
     void *entries;          /* room for max_frames; frames are mapped */
     grant_status_t *status; /* version 2 */
+    uint32_t **givers;      /* of each frame's entries: who gave them.. */
     unsigned int frames, max_frames;
     grant_ref_t fresh, free;
     unsigned int used;
@@ -75,6 +79,12 @@ static uint64_t get_frame(grant_ref_t ref)
     return table.version == 1
                ? ((grant_entry_v1_t *)header(ref))->frame
                : ((grant_entry_v2_t *)header(ref))->full_page.frame;
+}
+
+/* ..as the place behind the call of grant_access(), from _text on. */
+static uint32_t *giver(grant_ref_t ref)
+{
+    return &table.givers[ref / nr_refs(1)][ref % nr_refs(1)];
 }
 
 static const void *page_of(grant_ref_t ref)
@@ -235,18 +245,21 @@ static int grow_by(mfn_t *list)
 
 static int grow(void)
 {
+    uint32_t *givers;
     mfn_t *list;
-    int rc;
+    int rc = -ENOMEM;
 
     if (table.frames == table.max_frames)
         return -ENOSPC;
+    givers = calloc(nr_refs(1), sizeof(*givers));
     list = malloc((table.frames + 1) * sizeof(*list));
-    if (list == NULL)
-        return -ENOMEM;
-    rc = grow_by(list);
+    if (givers != NULL && list != NULL)
+        rc = grow_by(list);
     free(list);
     if (rc == 0)
-        table.frames++;
+        table.givers[table.frames++] = givers;
+    else
+        free(givers);
     return rc;
 }
 
@@ -303,6 +316,10 @@ static void release(void *p, unsigned int frames)
 
 static void release_all(void)
 {
+    for (unsigned int i = 0; i < table.frames; i++)
+        free(table.givers[i]);
+    free(table.givers);
+    table.givers = NULL;
     release(table.entries, table.max_frames);
     release(table.status, status_frames(table.max_frames));
     table.entries = table.status = NULL;
@@ -329,8 +346,10 @@ static int start(unsigned int version)
         rc = reserve(&p, status_frames(table.max_frames));
         table.status = p;
     }
-    if (rc == 0)
-        rc = grow();
+    if (rc == 0) {
+        table.givers = malloc(table.max_frames * sizeof(*table.givers));
+        rc = table.givers != NULL ? grow() : -ENOMEM;
+    }
     if (rc != 0)
         release_all();
     return rc;
@@ -459,6 +478,7 @@ int grant_access(domid_t domid, pfn_t frame, bool readonly, grant_ref_t *ref)
         entry = header(r);
         entry->domid = domid;
         set_frame(r, mfn_x(mfn));
+        *giver(r) = (uintptr_t)__builtin_return_address(0) - (uintptr_t)_text;
         /* Once the flags say that it grants, the rest must be there. */
         __atomic_store_n(&entry->flags,
                          GTF_permit_access | (readonly ? GTF_readonly : 0),
@@ -663,4 +683,76 @@ struct grant_stats grant_stats(void)
     };
     spin_unlock(&table.lock);
     return stats;
+}
+
+/*
+ * The report.
+ */
+struct row {
+    uint16_t flags, in_use; /* GTF_*; in_use as Xen says, of us and the peer */
+    domid_t domid;
+    uint64_t mfn;
+    uint32_t giver;
+};
+
+/* The entry of @ref, which may be free; false: there is none. */
+static bool get_row(grant_ref_t ref, struct row *row)
+{
+    bool there;
+
+    spin_lock(&table.lock);
+    there = table.version != 0 && ref < table.fresh;
+    if (there) {
+        const uint16_t flags =
+            __atomic_load_n(&header(ref)->flags, __ATOMIC_RELAXED);
+
+        *row = (struct row){
+            .flags = flags,
+            .in_use = table.version == 1 ? flags : table.status[ref],
+            .domid = header(ref)->domid,
+            .mfn = get_frame(ref),
+            .giver = *giver(ref),
+        };
+    }
+    spin_unlock(&table.lock);
+    return there;
+}
+
+static void print_row(grant_ref_t ref, const struct row *row)
+{
+    const pfn_t pfn = m2p_lookup(_mfn(row->mfn));
+    const uint64_t rip = (uintptr_t)_text + row->giver;
+    const char *by = "the toolstack";
+    char address[24];
+    uint64_t offset;
+
+    if (ref >= GNTTAB_NR_RESERVED_ENTRIES)
+        by = symbol_lookup(rip - 1, &offset);
+    if (by == NULL) {
+        snprintf(address, sizeof(address), "%p", (void *)rip);
+        by = address;
+    }
+    say("%6u %6u  %8lx %8lx  %s  %s  %s\n", ref, row->domid, pfn_x(pfn),
+        row->mfn, row->flags & GTF_readonly ? "r-" : "rw",
+        row->in_use & GTF_writing   ? "rw"
+        : row->in_use & GTF_reading ? "r-"
+                                    : "--",
+        by);
+}
+
+unsigned int grants_report(unsigned int max)
+{
+    unsigned int nr = 0;
+    struct row row;
+
+    say("   ref domain  pfn      mfn       may used  given by\n");
+    for (grant_ref_t ref = 0; get_row(ref, &row); ref++) {
+        if ((row.flags & GTF_type_mask) != GTF_permit_access)
+            continue;
+        if (nr++ < max)
+            print_row(ref, &row);
+    }
+    if (nr > max)
+        say("%u more\n", nr - max);
+    return nr;
 }

@@ -301,14 +301,16 @@ void sched_upcall_end(void)
 /*
  * Beginning.
  */
-void sched_init(struct thread *idle)
+void sched_init(struct thread *me, struct thread *idle)
 {
     struct runq *rq = this_runq();
 
-    idle->state = THREAD_RUNNING;
+    me->state = THREAD_RUNNING;
+    me->vcpu = vcpu_id();
+    idle->state = THREAD_READY;
     idle->vcpu = vcpu_id();
     rq->idle = idle;
-    rq->current = idle;
+    rq->current = me;
     timer_setup(&rq->slice, slice_over, NULL);
 }
 
@@ -325,11 +327,10 @@ void sched_begin(struct thread *previous)
     upcall_unmask();
 }
 
-void thread_idle(void)
+int sched_idle(void *arg __unused)
 {
     struct runq *rq = this_runq();
 
-    BUG_ON(rq->current != rq->idle);
     for (;;) {
         (void)upcall_mask();
         if (rq->ready != 0)

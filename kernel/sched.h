@@ -47,6 +47,7 @@ struct thread {
 
     struct stack stack;
     struct page_list pages; /* of the stack */
+    bool image_stack;       /* then @stack is a copy, and there are none */
     void *tls;
     struct thread *all_next;  /* of all threads */
     struct thread *dead_next; /* of those to be freed */
@@ -68,8 +69,11 @@ void sched_wake(struct thread *thread);
 /* The running thread has ended.  Masked. */
 void __noreturn sched_exit(void);
 
-/* What runs now is @thread, the idle one of this vCPU. */
-void sched_init(struct thread *idle);
+/* What runs now is @me; @idle is this vCPU's, and has not run yet. */
+void sched_init(struct thread *me, struct thread *idle);
+
+/* What the idle thread does: gives the vCPU to the others. */
+int __noreturn sched_idle(void *arg);
 
 /* A new thread, whose stack is prepared. */
 void sched_start(struct thread *thread);

@@ -83,7 +83,7 @@ static int threads(int argc, char *argv[] __unused)
 
     if (argc > 1)
         return SHELL_USAGE;
-    thread_report();
+    thread_report(~0u);
     say("%lu threads, %lu switches, %lu preemptions\n", stats.threads,
         stats.switches, stats.preemptions);
     return 0;
@@ -96,6 +96,7 @@ static int ports(int argc, char *argv[] __unused)
 
     if (argc > 1)
         return SHELL_USAGE;
+    (void)events_report(~0u);
     say("%s events: %lu ports with a handler, in %lu pages\n", events_abi(),
         stats.attached, stats.pages);
     say("%lu upcalls, %lu handled, %lu stray, %lu throttled\n", stats.upcalls,
@@ -114,6 +115,7 @@ static int grants(int argc, char *argv[] __unused)
         say("no grant table yet\n");
         return 0;
     }
+    (void)grants_report(~0u);
     say("version %u, %u frames of at most %u\n", stats.version, stats.frames,
         stats.max_frames);
     say("%u references, %u used, of these %u wait for the other end; "

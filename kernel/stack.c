@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arch/asm.h>
 #include <arch/vcpu.h>
 #include <plinth/addr.h>
 #include <plinth/backtrace.h>
@@ -7,41 +8,12 @@
 #include <plinth/printk.h>
 #include <plinth/stack.h>
 
-#define BOOT_STACK_PAGES  4
-#define EVENT_STACK_PAGES 4
+/* The event stack is of vCPU 0; the emergency stack only tells of an overflow. */
+DEFINE_STACK(main_stack, "main", 16);
+DEFINE_STACK(event_stack, "event", 4);
+DEFINE_STACK(emergency_stack, "emergency", 2);
 
-/*
- * One piece, so that the guard page is below the boot stack for sure.  In the
- * page-aligned part of the BSS; xen-head.S and entry.S know the ends by name.
- * Below the event stack is the emergency stack, which is not in use as long as
- * all is well.
- */
-static struct {
-    uint8_t guard[PAGE_SIZE];
-    uint8_t boot[BOOT_STACK_PAGES * PAGE_SIZE];
-    uint8_t emergency[2 * PAGE_SIZE];
-    uint8_t event[MAX_VCPUS][EVENT_STACK_PAGES * PAGE_SIZE];
-} stacks __section(".bss.page_aligned") __aligned(PAGE_SIZE);
-
-#define BOOT_STACK_END      (PAGE_SIZE * (1 + BOOT_STACK_PAGES))
-#define EMERGENCY_STACK_END offsetof(typeof(stacks), event)
-asm(".globl boot_stack_end, emergency_stack_end\n"
-    "boot_stack_end = stacks + 5 * 4096\n"
-    "emergency_stack_end = stacks + 7 * 4096\n");
-_Static_assert(BOOT_STACK_END == 5 * 4096, "as in the asm above");
-_Static_assert(EMERGENCY_STACK_END == 7 * 4096, "as in the asm above");
-
-static struct stack boot = {
-    .name = "boot",
-    .start = (uintptr_t)stacks.boot,
-    .end = (uintptr_t)stacks.emergency,
-};
-static struct stack emergency = {
-    .name = "emergency",
-    .start = (uintptr_t)stacks.emergency,
-    .end = (uintptr_t)stacks.event,
-};
-static struct stack event[MAX_VCPUS];
+_Static_assert(offsetof(struct stack, end) == STACK_END, "as in assembly");
 
 static struct stack *known;
 
@@ -72,36 +44,26 @@ const struct stack *stack_find(uintptr_t address)
     return NULL;
 }
 
-static void register_event_stack(unsigned int vcpu)
+bool stack_is_guard_page(uintptr_t page)
 {
-    struct stack *s = &event[vcpu];
+    for (struct stack *const *s = image_stacks; s < image_stacks_end; s++)
+        if (stack_guard_page(*s) == page)
+            return true;
+    return false;
+}
 
-    s->name = "event";
-    s->start = (uintptr_t)stacks.event[vcpu];
-    s->end = s->start + sizeof(stacks.event[vcpu]);
-    stack_register(s);
-    vcpus[vcpu].event_stack = s->end;
-    vcpus[vcpu].event_limit = s->start + STACK_RESERVE;
+uintptr_t stack_limit_of(const struct stack *stack)
+{
+    return CONFIG_STACK_CHECK ? stack->start + STACK_RESERVE : 0;
 }
 
 void stack_init(void)
 {
-    stack_register(&boot);
-    stack_register(&emergency);
-    for (unsigned int i = 0; i < MAX_VCPUS; i++)
-        register_event_stack(i);
-    if (CONFIG_STACK_CHECK)
-        stack_limit = boot.start + STACK_RESERVE;
-}
-
-void *stack_boot_guard_page(void)
-{
-    return stacks.guard;
-}
-
-const struct stack *stack_boot(void)
-{
-    return &boot;
+    for (struct stack *const *s = image_stacks; s < image_stacks_end; s++)
+        stack_register(*s);
+    this_vcpu()->event_stack = event_stack.end;
+    this_vcpu()->event_limit = stack_limit_of(&event_stack);
+    stack_limit = stack_limit_of(&main_stack);
 }
 
 /*

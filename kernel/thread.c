@@ -9,6 +9,7 @@
 #include <plinth/kaddr.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
+#include <plinth/segments.h>
 #include <plinth/string.h>
 #include <plinth/upcall.h>
 #include <plinth/vmap.h>
@@ -22,7 +23,19 @@ static struct spinlock list_lock;
 static struct thread *all, *dead;
 static uint64_t nr_threads;
 
+/* An event handler walks the list, too: the debug report. */
+static bool lock_list(void)
+{
+    return spin_lock_events(&list_lock);
+}
+
+static void unlock_list(bool masked)
+{
+    spin_unlock_events(&list_lock, masked);
+}
+
 static struct thread idle[MAX_VCPUS];
+DEFINE_STACK(idle_stack, "idle", 4); /* vCPU 0's */
 
 /*
  * `__thread` variables (linker.ld): the block ends where FS points, at a word
@@ -58,7 +71,7 @@ static void free_stack(struct thread *t)
 {
     void *page;
 
-    if (t->stack.start != 0)
+    if (t->stack.start != 0 && !t->image_stack)
         vunmap((void *)t->stack.start,
                (t->stack.end - t->stack.start) / PAGE_SIZE);
     while ((page = page_list_pop(&t->pages)) != NULL)
@@ -86,8 +99,6 @@ static int make_stack(struct thread *t, size_t size)
     t->stack.name = t->name;
     t->stack.start = (uintptr_t)p;
     t->stack.end = (uintptr_t)p + size;
-    if (CONFIG_STACK_CHECK)
-        t->stack_limit = t->stack.start + STACK_RESERVE;
     return 0;
 }
 
@@ -112,7 +123,11 @@ static int make_parts(struct thread *t, const struct thread_options *o)
     size = ALIGN_UP(size, PAGE_SIZE);
     if (size < 2 * PAGE_SIZE || size > STACK_MAX)
         return -EINVAL;
-    rc = make_stack(t, size);
+    t->image_stack = o->stack != NULL;
+    if (t->image_stack)
+        t->stack = *o->stack;
+    rc = t->image_stack ? 0 : make_stack(t, size);
+    t->stack_limit = stack_limit_of(&t->stack);
     if (rc == 0)
         rc = make_tls(t);
     if (rc == 0 && !(o->flags & THREAD_NO_FPU)) {
@@ -120,6 +135,40 @@ static int make_parts(struct thread *t, const struct thread_options *o)
         rc = t->fpu != NULL ? 0 : -ENOMEM;
     }
     return rc;
+}
+
+/* A thread that is known, and does not run yet. */
+static int make_thread(const char *name, thread_fn_t *fn, void *arg,
+                       const struct thread_options *o, struct thread **thread)
+{
+    struct thread *t = calloc(1, sizeof(*t));
+    bool masked;
+    int rc;
+
+    if (t == NULL)
+        return -ENOMEM;
+    strlcpy(t->name, name, sizeof(t->name));
+    t->fn = fn;
+    t->arg = arg;
+    t->flags = o->flags;
+    t->priority = o->priority;
+    t->joined = o->flags & THREAD_DETACHED;
+    timer_setup(&t->timer, alarm, t);
+    rc = make_parts(t, o);
+    if (rc != 0) {
+        free_thread(t);
+        return rc;
+    }
+
+    masked = lock_list();
+    if (!t->image_stack)
+        stack_register(&t->stack);
+    t->all_next = all;
+    all = t;
+    nr_threads++;
+    unlock_list(masked);
+    *thread = t;
+    return 0;
 }
 
 int thread_create(const char *name, thread_fn_t *fn, void *arg,
@@ -135,29 +184,10 @@ int thread_create(const char *name, thread_fn_t *fn, void *arg,
         (thread == NULL && !(o->flags & THREAD_DETACHED)))
         return -EINVAL;
     thread_reap();
-    t = calloc(1, sizeof(*t));
-    if (t == NULL)
-        return -ENOMEM;
-    strlcpy(t->name, name, sizeof(t->name));
-    t->fn = fn;
-    t->arg = arg;
-    t->flags = o->flags;
-    t->priority = o->priority;
-    t->joined = o->flags & THREAD_DETACHED;
-    timer_setup(&t->timer, alarm, t);
-    rc = make_parts(t, o);
-    if (rc != 0) {
-        free_thread(t);
+    rc = make_thread(name, fn, arg, o, &t);
+    if (rc != 0)
         return rc;
-    }
     switch_prepare(t);
-
-    spin_lock(&list_lock);
-    stack_register(&t->stack);
-    t->all_next = all;
-    all = t;
-    nr_threads++;
-    spin_unlock(&list_lock);
     if (thread != NULL)
         *thread = t;
     sched_start(t);
@@ -188,14 +218,15 @@ void thread_exit(int result)
 static void forget(struct thread *t)
 {
     struct thread **link = &all;
+    const bool masked = lock_list();
 
-    spin_lock(&list_lock);
-    stack_unregister(&t->stack);
+    if (!t->image_stack)
+        stack_unregister(&t->stack);
     while (*link != t)
         link = &(*link)->all_next;
     *link = t->all_next;
     nr_threads--;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     free_thread(t);
 }
 
@@ -216,12 +247,11 @@ void thread_gone(struct thread *t)
 
 void thread_reap(void)
 {
-    struct thread *t, *next;
+    const bool masked = lock_list();
+    struct thread *t = dead, *next;
 
-    spin_lock(&list_lock);
-    t = dead;
     dead = NULL;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     for (; t != NULL; t = next) {
         next = t->dead_next;
         forget(t);
@@ -230,23 +260,24 @@ void thread_reap(void)
 
 int thread_join(struct thread *t, uint64_t deadline, int *result)
 {
+    bool masked;
     int rc = 0;
 
     if (t == thread_current())
         return -EDEADLK;
-    spin_lock(&list_lock);
+    masked = lock_list();
     if (t->joined)
         rc = -EINVAL;
     t->joined = true;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (rc != 0)
         return rc;
 
     rc = completion_wait(&t->exited, deadline);
     if (rc != 0) {
-        spin_lock(&list_lock);
+        masked = lock_list();
         t->joined = false;
-        spin_unlock(&list_lock);
+        unlock_list(masked);
         return rc;
     }
     if (result != NULL)
@@ -257,17 +288,17 @@ int thread_join(struct thread *t, uint64_t deadline, int *result)
 
 int thread_detach(struct thread *t)
 {
+    const bool masked = lock_list();
     bool over;
 
-    spin_lock(&list_lock);
     if (t->joined) {
-        spin_unlock(&list_lock);
+        unlock_list(masked);
         return -EINVAL;
     }
     t->joined = true;
     t->flags |= THREAD_DETACHED;
     over = t->over;
-    spin_unlock(&list_lock);
+    unlock_list(masked);
     if (over)
         forget(t);
     return 0;
@@ -329,14 +360,19 @@ static void report_one(const struct thread *t)
         switch_backtrace(t);
 }
 
-void thread_report(void)
+void thread_report(unsigned int max)
 {
-    spin_lock(&list_lock);
+    const bool masked = lock_list();
+    unsigned int nr = 0;
+
     for (const struct thread *t = all; t != NULL; t = t->all_next)
-        report_one(t);
+        if (nr++ < max)
+            report_one(t);
+    if (nr > max)
+        say("%u more threads\n", nr - max);
     for (unsigned int i = 0; i < MAX_VCPUS; i++)
         report_one(&idle[i]);
-    spin_unlock(&list_lock);
+    unlock_list(masked);
 }
 
 struct thread_stats thread_stats(void)
@@ -347,13 +383,31 @@ struct thread_stats thread_stats(void)
     return stats;
 }
 
+static void init_idle(struct thread *t, const struct stack *stack)
+{
+    strlcpy(t->name, "idle", sizeof(t->name));
+    t->fn = sched_idle;
+    t->image_stack = true;
+    t->stack = *stack;
+    t->stack_limit = stack_limit_of(stack);
+    switch_prepare(t);
+    timer_setup(&t->timer, alarm, t);
+}
+
 void thread_init(void)
 {
-    struct thread *me = &idle[vcpu_id()];
+    static const struct thread_options o = {
+        .flags = THREAD_DETACHED,
+        .priority = THREAD_NORMAL,
+        .stack = &main_stack,
+    };
+    struct thread *me;
 
     fpu_init();
-    strlcpy(me->name, "idle", sizeof(me->name));
-    me->stack_limit = stack_limit;
-    timer_setup(&me->timer, alarm, me);
-    sched_init(me);
+    if (make_thread("main", NULL, NULL, &o, &me) != 0)
+        panic("no memory for the main thread");
+    init_idle(&idle[vcpu_id()], &idle_stack);
+    sched_init(me, &idle[vcpu_id()]);
+    if (me->fs_base != 0)
+        segment_base_for_thread(me->fs_base);
 }

@@ -3,6 +3,7 @@
 #include <plinth/bug.h>
 #include <plinth/descriptors.h>
 #include <plinth/errno.h>
+#include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
@@ -157,6 +158,8 @@ static int check_notes(struct auditor *a)
 /* Which pfn must be at @va?  INVALID_PFN where any may be. */
 static pfn_t expected(uintptr_t va)
 {
+    if (is_fixmap(va))
+        return INVALID_PFN;
     if (va >= VIRT_BASE && va < linear_va(_pfn(linear_size())))
         return linear_pfn(va);
     if (va >= PHYSMAP_BASE && va < PHYSMAP_END)

@@ -2,6 +2,7 @@
 #include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
+#include <plinth/fixmap.h>
 #include <plinth/kaddr.h>
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
@@ -106,6 +107,12 @@ static int check_p2m_leaf(const struct explorer *e, unsigned int level,
     return 0;
 }
 
+/* The two kinds of page of the image that need not map what they began with. */
+static bool is_set_aside(uintptr_t va)
+{
+    return is_fixmap(va) || stack_is_guard_page(va);
+}
+
 static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
                       uintptr_t va)
 {
@@ -119,14 +126,12 @@ static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
         return check_p2m_leaf(e, level, pte, va);
     }
 
-    /* On a walk after boot: the one page we have unmapped ourselves. */
-    if (va == next_linear(map) + PAGE_SIZE &&
-        next_linear(map) == (uintptr_t)stack_boot_guard_page())
+    /* Pages that have given way to something, or nothing, on our behalf. */
+    while (is_set_aside(next_linear(map)) && va >= next_linear(map)) {
         map->nr_linear++;
-
-    /* Our own mappings come before text, in an L1 that is the builder's. */
-    if (va < VIRT_BASE && va >= (VIRT_BASE & ~0x1ffffful))
-        return 0;
+        if (va == next_linear(map) - PAGE_SIZE)
+            return 0;
+    }
 
     if (va != next_linear(map))
         return CONTRADICTION(e, "%#lx is mapped, after %#lx pages from %#lx",
@@ -304,15 +309,12 @@ static void add_linear(struct boot_map *map, const char *what, uintptr_t start,
 
 static void add_image(struct boot_map *map)
 {
-    const uintptr_t guard = (uintptr_t)stack_boot_guard_page();
-    const struct stack *stack = stack_boot();
-
     add_linear(map, "text", (uintptr_t)_text, (uintptr_t)_etext);
     add_linear(map, "rodata", (uintptr_t)_rodata, (uintptr_t)_erodata);
     add_linear(map, "data", (uintptr_t)_data, (uintptr_t)_edata);
-    add_linear(map, "stack guard", guard, guard + PAGE_SIZE);
-    add_linear(map, "stack", stack->start, stack->end);
-    add_linear(map, "bss", stack->end, (uintptr_t)_ebss);
+    add_linear(map, "stacks", (uintptr_t)_stacks, (uintptr_t)_estacks);
+    add_linear(map, "fixmap", (uintptr_t)_fixmap, (uintptr_t)_efixmap);
+    add_linear(map, "bss", (uintptr_t)_efixmap, (uintptr_t)_ebss);
 }
 
 static void add_rings(const struct explorer *e)
@@ -387,6 +389,8 @@ static void note_rights(const struct explorer *e)
         } else {
             continue;
         }
+        if (is_fixmap(vaddr_x(r->va)))
+            continue; /* shared_info is there already */
         walk_address(r->va, &w);
         strlcpy(r->given, walk_rights_name(&w), sizeof(r->given));
     }
@@ -499,15 +503,17 @@ static void print_region(const struct boot_region *r)
         struct walk w;
 
         /* The P2M's first frame need not be the one with its first entry. */
-        if (walk_address(r->va, &w))
+        if (!is_fixmap(vaddr_x(r->va)) && walk_address(r->va, &w))
             mfn = pte_mfn(w.entry[w.last]);
         snprintf(range, sizeof(range), "%016lx-%08lx", vaddr_x(r->va),
                  (vaddr_x(r->va) + r->nr_mapped * PAGE_SIZE) & 0xffffffff);
         rights_now(r, now, sizeof(now));
     }
-    say("  %-15s %-25s %6lx-%-6lx %8lx%s%s%s%s\n", r->what, range, start,
-        start + r->nr_pages, mfn_x(mfn), r->given[0] ? " " : "", r->given,
-        now[0] ? "   " : "", now);
+    say("  %-15s %-25s %6lx-%-6lx %8lx", r->what, range, start,
+        start + r->nr_pages, mfn_x(mfn));
+    if (now[0] != '\0')
+        say(" %-5s %s", r->given, now);
+    say("\n");
 }
 
 void boot_map_print(void)

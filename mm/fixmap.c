@@ -4,6 +4,9 @@
 #include <plinth/fixmap.h>
 #include <plinth/hypercall.h>
 
+uint8_t fixmap_slots[FIX_SLOTS][PAGE_SIZE] __section(".bss.fixmap")
+    __aligned(PAGE_SIZE);
+
 int fixmap_set(enum fixmap_slot slot, mfn_t mfn, uint64_t flags)
 {
     const uint64_t always = PTE_P | PTE_A | PTE_D | PTE_NX;

@@ -616,23 +616,38 @@ static uint64_t nr_cached(void)
     return n;
 }
 
-struct page_stats page_stats(void)
+static struct page_stats read_stats(void)
 {
-    struct page_stats s;
     uint64_t unmapped = 0;
 
-    spin_lock(&pages.lock);
     for (unsigned int i = 0; i < pages.nr_ranges; i++)
         unmapped += pages.ranges[i].end - pages.ranges[i].start;
-    s = (struct page_stats){
+    return (struct page_stats){
         .total = pages.nr_total,
         .free = pages.nr_free + nr_cached() + unmapped,
         .unmapped = unmapped,
         .overhead = pages.nr_overhead,
         .failures = pages.failures,
     };
+}
+
+struct page_stats page_stats(void)
+{
+    struct page_stats s;
+
+    spin_lock(&pages.lock);
+    s = read_stats();
     spin_unlock(&pages.lock);
     return s;
+}
+
+int page_stats_try(struct page_stats *s)
+{
+    if (!spin_try_acquire(&pages.lock))
+        return -EBUSY;
+    *s = read_stats();
+    spin_release(&pages.lock);
+    return 0;
 }
 
 /* With nothing in the cache, and nothing let in, all come by alloc_slow(). */

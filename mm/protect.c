@@ -11,8 +11,8 @@
 
 #define L2_SPAN (1ul << 21)
 
-/* In the entry of @level that maps @va, set NX. */
-static void set_nx(uintptr_t at, unsigned int level)
+/* The entry of @level that maps @at. */
+static pte_t entry(uintptr_t at, unsigned int level, maddr_t *where)
 {
     const vaddr_t va = _vaddr(at);
     struct walk w;
@@ -20,22 +20,41 @@ static void set_nx(uintptr_t at, unsigned int level)
     walk_address(va, &w);
     if (w.last > level || !pte_present(w.entry[level]))
         panic("protect: no L%u entry for %#lx", level, at);
-    mmu_set_pte(walk_entry_maddr(&w, va, level),
-                (pte_t){ w.entry[level].raw | PTE_NX });
+    *where = walk_entry_maddr(&w, va, level);
+    return w.entry[level];
 }
 
-/* Take RW out of the leaves of [start, end), which one L1 maps. */
-static void set_readonly(const char *start, const char *end)
+static void set_nx(uintptr_t at, unsigned int level)
 {
-    const vaddr_t first = ptr_to_vaddr(start);
+    maddr_t where;
+    const pte_t pte = entry(at, level, &where);
+
+    mmu_set_pte(where, (pte_t){ pte.raw | PTE_NX });
+}
+
+/* One entry for each 2 MiB, in which nothing else is. */
+static void set_readonly(uintptr_t start, uintptr_t end)
+{
+    for (uintptr_t va = start; va < end; va = ALIGN_UP(va + 1, L2_SPAN)) {
+        maddr_t where;
+        const pte_t pte = entry(va, 2, &where);
+
+        mmu_set_pte(where, (pte_t){ pte.raw & ~PTE_RW });
+    }
+}
+
+/* In the leaves of [start, end), of one L1 table. */
+static void set_leaves_nx(uintptr_t start, uintptr_t end)
+{
+    const vaddr_t first = _vaddr(start);
     const unsigned int nr = (end - start) / PAGE_SIZE;
     const volatile uint64_t *table;
     unsigned int n;
     struct walk w;
     maddr_t at;
 
-    if (!walk_address(first, &w) || pt_index(first, 1) + nr > PT_ENTRIES)
-        panic("protect: %p is not mapped by one table", start);
+    if (!walk_address(first, &w))
+        panic("protect: %#lx is not mapped", start);
     table = walk_table_ptr(w.table[1], 1) + pt_index(first, 1);
     at = walk_entry_maddr(&w, first, 1);
     for (unsigned int i = 0; i < nr; i += n) {
@@ -43,9 +62,15 @@ static void set_readonly(const char *start, const char *end)
 
         n = MIN(nr - i, (unsigned int)ARRAY_SIZE(entries));
         for (unsigned int j = 0; j < n; j++)
-            entries[j] = table[i + j] & ~PTE_RW;
+            entries[j] = table[i + j] | PTE_NX;
         mmu_set_run_keep_ad(maddr_add(at, i * sizeof(pte_t)), entries, n);
     }
+}
+
+static void unmap_guard_pages(void)
+{
+    for (struct stack *const *s = image_stacks; s < image_stacks_end; s++)
+        mmu_set_va(_vaddr(stack_guard_page(*s)), (pte_t){ 0 }, UVMF_TLB_FLUSH);
 }
 
 void protect_init(void)
@@ -61,14 +86,15 @@ void protect_init(void)
      * may live on in the TLB.
      */
     mmu_begin();
-    set_readonly(_text, _etext);
-    set_readonly(_rodata, _erodata);
-    for (uintptr_t va = (uintptr_t)_etext; va < linear_end; va += L2_SPAN)
+    set_readonly((uintptr_t)_text, (uintptr_t)_erodata);
+    for (uintptr_t va = (uintptr_t)_rodata; va < (uintptr_t)_erodata;
+         va = ALIGN_UP(va + 1, L2_SPAN))
+        set_leaves_nx(va, MIN(ALIGN_UP(va + 1, L2_SPAN), (uintptr_t)_erodata));
+    for (uintptr_t va = (uintptr_t)_erodata; va < linear_end; va += L2_SPAN)
         set_nx(va, 2);
     if (p2m < VIRT_BASE || p2m >= linear_end)
         set_nx(p2m, PT_LEVELS);
-    mmu_set_va(ptr_to_vaddr(stack_boot_guard_page()), (pte_t){ 0 },
-               UVMF_TLB_FLUSH);
+    unmap_guard_pages();
     rc = mmu_end();
     if (rc != 0)
         panic("protect: %s refused, [%#lx] <- %#lx: %s", r->what, r->where,

@@ -21,7 +21,7 @@ const char *ptdump_owner(vaddr_t at)
         { PAGES_BASE, PAGES_END, "page records" },
         { VMAP_BASE, VMAP_END, "vmap" },
         { SELFMAP_BASE, SELFMAP_END, "self-map" },
-        { FIXMAP_BASE, VIRT_BASE, "fixmap" },
+        { (uintptr_t)_fixmap, (uintptr_t)_efixmap, "fixmap" },
         { (uintptr_t)_text, (uintptr_t)_etext, "text" },
         { (uintptr_t)_rodata, (uintptr_t)_erodata, "rodata" },
         { (uintptr_t)_data, (uintptr_t)_ebss, "data, bss" },

@@ -161,6 +161,17 @@ int vmap(const mfn_t *frames, uint64_t nr, uint64_t flags, void **p)
     return vmap_foreign(frames, nr, flags, DOMID_SELF, p);
 }
 
+int vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p)
+{
+    vaddr_t va;
+    int rc = begin(nr, &va);
+
+    if (rc != 0)
+        return rc;
+    rc = space_map_run(&kernel_space, va, first, nr, flags);
+    return end(va, nr, rc, p);
+}
+
 int vmap_io(mfn_t first, uint64_t nr, uint64_t flags, void **p)
 {
     vaddr_t va;

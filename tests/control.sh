@@ -5,25 +5,26 @@
 . /lab/lib.sh
 
 # guest NAME TEST [CFG-LINE...]
+level=''
 guest() {
     name=$1 test=$2
     shift 2
-    create "$name" "$IMAGE" "extra=\"tests=$test plinth.report=off\"" 'on_reboot="preserve"' \
+    create "$name" "$IMAGE" "extra=\"tests=$test plinth.report=off $level\"" 'on_reboot="preserve"' \
         'on_watchdog="preserve"' "$@" || exit 1
 }
 
 # alive NAME TEST [CFG-LINE...]: one that has come up
 alive() {
     guest "$@"
-    waitfor 20 '^# (living|ready)' "$1" || exit 1
+    waitfor 60 '^# (living|ready)' "$1" || exit 1
 }
 
 # finish NAME: why and how it ended
 finish() {
-    wait_down 30 "$1" || echo "$1: does not end"
+    wait_down 60 "$1" || echo "$1: does not end"
     echo "$1: reason $(reason "$1")"
     echo "$1: shutdown is \"$(node "$1" control/shutdown)\", status \"$(node "$1" data/plinth/status)\""
-    tr -d '\r' <"$(console "$1")" | sed "s/^/$1: /"
+    last_words "$1" | sed "s/^/$1: /"
     xl destroy "$1"
 }
 
@@ -32,7 +33,16 @@ node() { xenstore-read "/local/domain/$(xl domid "$1")/$2"; }
 # pages NAME: what Xen says it has
 pages() { xl list "$1" | awk 'NR == 2 { print $3 }'; }
 has() { [ "$(pages "$1")" = "$2" ]; }
+# state NAME: "p" is paused
+state() { xl list "$1" | awk 'NR == 2 { print $5 }'; }
 is() { [ "$(node "$1" "$2")" = "$3" ]; }
+
+# It takes xl a minute to be refused; what else there is goes on meanwhile.
+alive saved life.wait
+(
+    xl save saved /tmp/saved >/tmp/saved.out 2>&1
+    echo $? >/tmp/saved.status
+) &
 
 alive off life.wait
 echo "off: feature-poweroff $(node off control/feature-poweroff), feature-reboot $(node off control/feature-reboot)"
@@ -52,39 +62,60 @@ alive halted life.wait
 xenstore-write "/local/domain/$(xl domid halted)/control/shutdown" halt
 finish halted
 
-# Suspend is not done yet, and said so by not acknowledging it.
 alive keys life.wait
-xenstore-write "/local/domain/$(xl domid keys)/control/shutdown" suspend
-waitfor 10 '"suspend" is asked for and not supported' keys
-echo "keys: shutdown after suspend is \"$(node keys control/shutdown)\""
 xl pause keys
+echo "keys: paused, $(state keys)"
+xl sysrq keys h
 sleep 1
+echo "keys: paused, sysrq is \"$(node keys control/sysrq)\""
 xl unpause keys
+until_true 60 is keys control/sysrq "" || echo "keys: h is not taken after the pause"
 for key in h m t p x; do
     xl sysrq keys $key
-    until_true 10 is keys control/sysrq "" || echo "keys: $key is not taken"
+    until_true 60 is keys control/sysrq "" || echo "keys: $key is not taken"
 done
 xl sysrq keys c
 finish keys
 
-alive wide life.wait
-for turn in 1 2 3 4 5 6 7 8 9 10; do
+alive wide life.memory_comes_and_goes
+turn=0
+while [ $turn -lt 20 ]; do
+    turn=$((turn + 1))
     xl mem-set wide 24
-    until_true 10 has wide 24 || echo "wide: turn $turn: $(pages wide) MiB"
+    until_true 60 has wide 24 || echo "wide: turn $turn: $(pages wide) MiB"
     xl mem-set wide 32
-    until_true 10 has wide 32 || echo "wide: turn $turn: $(pages wide) MiB"
+    until_true 60 has wide 32 || echo "wide: turn $turn: $(pages wide) MiB"
 done
 echo "wide: $turn turns, $(pages wide) MiB"
 # Less than it can do without: it goes as far as it can, says so, and lives.
 xl mem-set wide 1
-waitfor 10 'memory/target, 1024 KiB: ENOMEM' wide
+waitfor 60 'memory/target, 1024 KiB: ENOMEM' wide
 xl mem-set wide 32
-until_true 10 has wide 32 && echo "wide: back at $(pages wide) MiB"
-xl shutdown wide
+until_true 60 has wide 32 && echo "wide: back at $(pages wide) MiB"
+xenstore-write "/local/domain/$(xl domid wide)/data/ready" 1
 finish wide
 
 guest dog watchdog.runs_out
 finish dog
+
+# Its only thread that runs lets no other one in.
+guest hog debug_report.while_a_thread_hogs_the_cpu
+waitfor 20 '^# ready' hog || exit 1
+xl sysrq hog t
+sleep 1
+echo "hog: before the key: $(grep -ac 'thread "main"' "$(console hog)") reports"
+xl debug-keys q
+waitfor 20 '^--- end of the debug report ---' hog
+tr -d '\r' <"$(console hog)" | sed "s/^/hog: /"
+xl destroy hog
+
+guest nmi user.nmi_by_the_toolstack
+waitfor 20 '^# ready' nmi || exit 1
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+    xl trigger nmi nmi
+    sleep 0.5
+done
+finish nmi
 
 # More names and bytes than a guest may write, and than the ring holds.
 alive reader life.read_what_dom0_wrote
@@ -101,3 +132,17 @@ done
 xenstore-write "$base/value" "$(head -c 4000 /dev/zero | tr '\0' v)"
 xenstore-write "$base/ready" 1
 finish reader
+
+# What main() returns, whatever the log level: the shortest life there is.
+level=plinth.loglevel=err
+guest failing nosuch.test
+finish failing
+
+until_true 90 test -s /tmp/saved.status
+echo "saved: xl save ends with $(cat /tmp/saved.status)"
+sed "s/^/saved: /" /tmp/saved.out
+echo "saved: $(state saved), shutdown is \"$(node saved control/shutdown)\", feature-suspend is \"$(node saved control/feature-suspend)\""
+xl sysrq saved m
+until_true 60 is saved control/sysrq "" || echo "saved: m is not taken"
+xl shutdown saved
+finish saved

@@ -6,7 +6,7 @@
 
 self=$BUILD/selftest.elf
 
-guest() { lab/run "$self" --xen "$XEN" --via dom0 --extra "plinth.report=off $*"; }
+guest() { lab/run "$self" --xen "$XEN" --via dom0 --timeout "$PATIENCE" --extra "plinth.report=off $*"; }
 
 # Words of the command line.
 expect 0 "unknown options" guest "plinth.colour=blue taste=sweet tests=lib.words"
@@ -72,7 +72,7 @@ expect 6 "a panic through QEMU's debug port" guest "plinth.exit=qemu tests=fatal
 # Ends that are no orderly ones.
 expect 6 "panic" guest "tests=fatal.panic"
 said '\] test_fatal_panic\+0x'
-said '\] thread_main\+0x'
+said '\] kernel_main\+0x'
 said '^panic: as told to'
 said '^Bail out! as told to'
 unsaid '^Test result'
@@ -115,7 +115,7 @@ unsaid 'self-test'
 
 # Memory.  What the bootstrap region needs is the least: 3 MiB.
 tiny() {
-    lab/run "$self" --xen "$XEN" --memory "$1" \
+    lab/run "$self" --xen "$XEN" --memory "$1" --timeout "$PATIENCE" \
         --extra "tests=boot.*,p2m.*,page.*,mmu.*,map.*,heap.*"
 }
 expect 0 "the smallest guest, 3 MiB" tiny 3

@@ -8,8 +8,8 @@
 self=$BUILD/selftest.elf
 suites="events.*,time.*,timer.*,idle.*"
 
-guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --extra "plinth.report=off $*"; }
-domu() { lab/run "$self" --xen "$XEN" --cfg "$1" --extra "plinth.report=off $2"; }
+guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --timeout "$PATIENCE" --extra "plinth.report=off $*"; }
+domu() { lab/run "$self" --xen "$XEN" --timeout "$PATIENCE" --cfg "$1" --extra "plinth.report=off $2"; }
 
 expect 0 "FIFO, idle for 5 s" guest "tests=$suites idle=5"
 said '^# 5 s idle: slept [12] times, [12] upcalls'
@@ -32,9 +32,12 @@ said '\] fault\+0x'
 said '\] events_upcall\+0x'
 said '^ interrupted, on the stack of "main":'
 said '\] test_events_handler_faults\+0x'
-said '\] thread_main\+0x'
+said '\] kernel_main\+0x'
 expect 6 "a handler that overflows its stack" guest "tests=events.handler_overflows_its_stack"
 said '^Stack overflow: thread "event" has [0-9]+ bytes of its stack left'
 said '^panic: stack overflow in thread "event"'
+expect 6 "the same without the check" guest "tests=events.handler_overflows_its_stack_unchecked"
+unsaid '^panic'
+unsaid 'nothing has stopped it'
 
 finish

@@ -11,8 +11,8 @@ guest() { create "$1" "$IMAGE" "extra=\"tests=grant.$2 peer=$3 plinth.report=off
 
 # finish NAME: what it has said in all.
 finish() {
-    wait_down 60 "$1" || echo "$1: does not end"
-    sed "s/^/$1: /" "$(console "$1")"
+    wait_down 120 "$1" || echo "$1: does not end"
+    last_words "$1" | sed "s/^/$1: /"
     xl destroy "$1"
 }
 
@@ -24,6 +24,6 @@ finish taker
 
 guest victim give_to_peer 4
 guest heir outlive_peer 3
-waitfor 30 "# mapped" heir
+waitfor 60 "# mapped" heir
 xl destroy victim
 finish heir

@@ -6,7 +6,7 @@
 . tests/tap.sh
 
 expect 0 "two guests share pages" \
-    lab/run "$BUILD/selftest.elf" --xen "$XEN" --dom0-script tests/grant.sh
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout "$PATIENCE" --dom0-script tests/grant.sh
 said '^giver is 1, taker is 2'
 said '^giver: ok 1 grant.give_to_peer'
 said '^taker: ok 1 grant.take_from_peer'

@@ -15,7 +15,7 @@ said '^\[R E\]\[R  \]\[RW \]$'
 
 # Text ends at the 2 MiB boundary and starts at VIRT_BASE; nothing is below -2 GiB.
 value() { nm "$elf" | awk -v s="$1" '$3 == s { print $1 }'; }
-check "text ends at a 2 MiB boundary" test "$(value _etext)" = ffffffff80200000
+check "rodata ends at a 2 MiB boundary" test "$(value _erodata)" = ffffffff80200000
 check "VIRT_BASE is the start of text" test "$(value VIRT_BASE)" = "$(value _text)"
 check "the first page is the hypercall page" test "$(value hypercall_page)" = "$(value _text)"
 expect 0 "p_paddr counts from pfn 0" readelf -lW "$elf"

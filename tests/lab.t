@@ -103,7 +103,7 @@ for via in xl dom0; do
 done
 
 lab/run "$self" --via dom0 --extra tests=fatal.hang --xen-args "lab-test=$$" >"$work/out" 2>&1 &
-for _ in {1..100}; do ! grep -q fatal.hang "$work/out" || break; sleep 0.1; done
+for _ in {1..600}; do ! grep -q fatal.hang "$work/out" || break; sleep 0.1; done
 kill -TERM $!
 status=0
 wait $! || status=$?

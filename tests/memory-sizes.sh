@@ -10,7 +10,7 @@ guest() {
     create "m$1" "$IMAGE" "memory=$1" 'tsc_mode="native"' \
         "extra=\"plinth.report=off steps=10000 tests=$2\"" || exit 1
     wait_down "$TIMEOUT" "m$1" || exit 1
-    cat "$(console "m$1")"
+    last_words "m$1"
     xl destroy "m$1"
 }
 

@@ -15,7 +15,7 @@ sizes=(16 64 512 4096)
 guest() { # guest MiB TESTS OPTION...
     local size=$1 tests=$2
     shift 2
-    lab/run "$self" --xen "$XEN" --via dom0 --memory "$size" \
+    lab/run "$self" --xen "$XEN" --via dom0 --memory "$size" --timeout "$PATIENCE" \
         --extra "plinth.report=off steps=10000 tests=$tests" "$@"
 }
 boot_costs() { sed -n 's/^# boot: \([0-9]*\) instructions.*/\1/p' "$tap_out"; }

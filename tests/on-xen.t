@@ -16,12 +16,13 @@ check() { # check NAME COMMAND...
     sed 's/^/# /' /tmp/out /tmp/said
     echo "not ok $n - $name"
 }
+none_left() { [ "$(xl list | wc -l)" = 2 ]; } # the title and dom0
 on_xen() { # on_xen STATUS NAME ARGUMENT...
     want=$1 name=$2
     shift 2
-    sh /lab/on-xen "$@" >/tmp/out 2>&1
+    sh /lab/on-xen --timeout 300 "$@" >/tmp/out 2>&1
     check "$name: exit status $want" [ $? = "$want" ]
-    check "... and no domain is left" [ "$(xl list | wc -l)" = 2 ]
+    check "... and no domain is left" until_true 60 none_left
 }
 said() { check "... and says '$1'" grep -qE -e "$1" /tmp/out; }
 
@@ -44,11 +45,11 @@ on_xen 1 "no image" /guest/absent
 said '^on-xen: no image /guest/absent'
 
 sh /lab/on-xen "$IMAGE" --tests fatal.hang >/tmp/out 2>&1 &
-until_true 20 grep -q fatal.hang /tmp/out
+until_true 60 grep -q fatal.hang /tmp/out
 kill -TERM $!
 wait $!
 check "a signal ends it" [ $? = 143 ]
-check "... and no domain is left" [ "$(xl list | wc -l)" = 2 ]
+check "... and no domain is left" until_true 60 none_left
 echo "1..$n"
 E_DOM0
-lab/run --dom0-script "$script" "$build/selftest.elf" --xen "${PLINTH_XEN:-4.17}" --timeout 300
+lab/run --dom0-script "$script" "$build/selftest.elf" --xen "${PLINTH_XEN:-4.17}" --timeout 900

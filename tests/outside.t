@@ -6,7 +6,7 @@
 . tests/tap.sh
 
 expect 0 "dom0's tools look at a guest" \
-    lab/run "$BUILD/selftest.elf" --xen "$XEN" --memory 8 --dom0-script tests/outside.sh
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --memory 8 --timeout "$PATIENCE" --dom0-script tests/outside.sh
 tr -d '\r' <"$tap_out" >"$tap_out.seen"
 trap 'rm -f "$tap_out" "$tap_out.seen"' EXIT
 
@@ -16,7 +16,7 @@ first() { sed -nE "s/^  $1 .* ([0-9a-f]+)-[0-9a-f]+ +([0-9a-f]+)( .*)?$/\1 \2/p"
 # in_p2m PFN MFN [TYPE]: does xen-mfndump, through what the guest published, agree?
 in_p2m() { grep -qE "pfn=0x0*$1 +==> mfn=0x0*$2 \(type ${3:-0x0\)}" "$tap_out.seen"; }
 
-for piece in text rodata data stack bss start_info 'xenstore ring' 'console ring' padding; do
+for piece in text rodata data stacks bss start_info 'xenstore ring' 'console ring' padding; do
     # shellcheck disable=SC2046
     check "xen-mfndump finds $piece where the guest has it" in_p2m $(first "$piece")
 done

@@ -345,12 +345,6 @@ static enum verdict run_all(const char *const known[])
 
 int test_main(int argc, char *argv[], const char *const known_options[])
 {
-    static const char *const words[] = {
-        [SUCCESS] = "SUCCESS",
-        [SKIPPED] = "SKIP",
-        [ERROR] = "ERROR",
-        [FAILURE] = "FAILURE",
-    };
     enum verdict verdict;
 
     nr_args = argc;
@@ -360,6 +354,5 @@ int test_main(int argc, char *argv[], const char *const known_options[])
     verdict = run_all(known_options);
 
     panic_hook = NULL;
-    say("Test result: %s\n", words[verdict]);
     return verdict;
 }

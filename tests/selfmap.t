@@ -5,7 +5,7 @@
 
 . tests/tap.sh
 
-guest() { lab/run "$BUILD/selftest.elf" --xen "$XEN" --via dom0 "$@"; }
+guest() { lab/run "$BUILD/selftest.elf" --xen "$XEN" --via dom0 --timeout "$PATIENCE" "$@"; }
 
 # Xen allows it unless told otherwise, so that a skipped test is a wrong request.
 expect 0 "an L4 that names itself" guest --extra "plinth.report=off tests=selfmap.*"

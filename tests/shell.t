@@ -6,7 +6,7 @@
 
 expect 0 "guests that are talked to" \
     lab/run "$BUILD/selftest.elf" --xen "$XEN" --dom0-script tests/shell.sh \
-    --file "$BUILD/hello.elf" --file "$BUILD/shell.elf" --timeout 120
+    --file "$BUILD/hello.elf" --file "$BUILD/shell.elf" --timeout 600
 unsaid 'no answer|does not end'
 
 # An application gets its arguments, and ends with what main() returns.
@@ -25,7 +25,15 @@ said '^shell: pages   [0-9]+ KiB, [0-9]+ free'
 said '^shell: .* R-X 4K  text$'
 said '^shell: thread "main": running'
 said '^shell: FIFO events: [0-9]+ ports with a handler'
+said '^shell: +[0-9]+  domain 0 port [0-9]+ .* xenstore_event$'
+said '^shell: +[0-9]+  virq timer +0    0  --- +[0-9]+  timer_event$'
 said '^shell: no grant table yet'
+said '^shell: data = ""$'
+said '^shell: name = "shell"$'
+said '^shell: +feature-poweroff = "1"$'
+said '^shell: shell$'
+said '^shell: /local/domain/0/name: EACCES$'
+said '^shell: nothing: ENOENT$'
 said '^shell: \[.*\] debug: up: Xen '
 said '^shell: all is as it must be'
 said '^shell: up [0-9]+\.[0-9]+ s; [0-9]+\.[0-9]+ s since 1970'
@@ -53,6 +61,8 @@ said '^shell: reason 0'
 said '^selftest: ok 1 shell.nothing_is_no_command'
 said '^selftest: nothing\.\* matches no test'
 said '^selftest: Test result: SUCCESS'
+said '^selftest: +[0-7]  +0 .*  rw  rw  the toolstack$'
+said '^selftest: +8 +0 +[0-9a-f]+ +[0-9a-f]+  r-  --  give$'
 said '^selftest: reason 0'
 
 # Threads that wait for the ring write whole lines.

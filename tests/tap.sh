@@ -4,6 +4,9 @@
 
 BUILD=${PLINTH_BUILD:-build}
 XEN=${PLINTH_XEN:-4.17}
+# Seconds that a run may take.  Only one that fails does, however slow the machine is.
+# shellcheck disable=SC2034
+PATIENCE=300
 tap_n=0
 tap_out=$(mktemp)
 trap 'rm -rf "$tap_out"' EXIT

@@ -6,6 +6,7 @@
  */
 #include <plinth/features.h>
 #include <plinth/fixmap.h>
+#include <plinth/linear.h>
 #include <plinth/string.h>
 
 #include "abi.h"
@@ -300,23 +301,25 @@ RULE(abi_l1, bit_62_is_free_in_release_builds)
     EXPECT_RC(set_entry(l1, 0, scratch_pte(l1, LEAF_RW) | bit), -EBUSY);
 }
 
+/* Below text: there is an L1 table, and no NX above it. */
 RULE(abi_l1, nx_is_kept_and_obeyed)
 {
     uint8_t *page = scratch_page();
-    const void *code = fixmap_ptr(FIX_TEST);
+    const vaddr_t va = _vaddr(VIRT_BASE - PAGE_SIZE);
+    const void *code = vaddr_to_ptr(va);
     const uint64_t entry = scratch_pte(page, PTE_P | PTE_A);
 
     page[0] = 0xc3; /* ret */
     REQUIRE(scratch_readonly(page) == 0);
-    EXPECT_RC(hypercall_update_va_mapping(fixmap_va(FIX_TEST), (pte_t){ entry },
-                                          UVMF_INVLPG),
+    EXPECT_RC(hypercall_update_va_mapping(va, (pte_t){ entry }, UVMF_INVLPG),
               0);
     EXPECT_FAULT(NO_TRAP, ((void (*)(void))(uintptr_t)code)());
 
-    EXPECT_RC(hypercall_update_va_mapping(
-                  fixmap_va(FIX_TEST), (pte_t){ entry | PTE_NX }, UVMF_INVLPG),
-              0);
+    EXPECT_RC(
+        hypercall_update_va_mapping(va, (pte_t){ entry | PTE_NX }, UVMF_INVLPG),
+        0);
     EXPECT_FAULT(TRAP_PF, ((void (*)(void))(uintptr_t)code)());
+    EXPECT_RC(hypercall_update_va_mapping(va, (pte_t){ 0 }, UVMF_INVLPG), 0);
 }
 
 /*

@@ -441,7 +441,7 @@ RULE(abi_misc, closed_port_is_refused)
 
 RULE(abi_misc, virq_is_bound_once)
 {
-    struct evtchn_bind_virq bind = { .virq = VIRQ_DEBUG, .vcpu = 0 };
+    struct evtchn_bind_virq bind = { .virq = VIRQ_XENPMU, .vcpu = 0 };
     struct evtchn_close close;
 
     EXPECT_RC(hypercall_event_channel_op(EVTCHNOP_bind_virq, &bind), 0);

@@ -17,6 +17,7 @@
 #include <plinth/string.h>
 #include <plinth/symbols.h>
 #include <plinth/test.h>
+#include <plinth/vmap.h>
 #include <plinth/walk.h>
 
 #define NX_RW (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
@@ -80,17 +81,18 @@ TEST(mmu, audit_sees_a_page_at_the_wrong_place)
 
 TEST(mmu, audit_sees_a_writable_and_executable_page)
 {
-    void *p = page_alloc(0);
+    void *p = page_alloc(0), *there;
+    const mfn_t mfn = mfn_of(p);
     char why[120] = "";
 
     REQUIRE(p != NULL);
+    REQUIRE(vmap(&mfn, 1, MAP_RW, &there) == 0);
     mmu_begin();
-    mmu_set_va(fixmap_va(FIX_TEST), pte_make(mfn_of(p), PTE_P | PTE_RW),
-               UVMF_INVLPG);
+    mmu_set_va(ptr_to_vaddr(there), pte_make(mfn, PTE_P | PTE_RW), UVMF_INVLPG);
     EXPECT_EQ(mmu_end(), 0);
     EXPECT_EQ(audit(why, sizeof(why)), -EINVAL);
     EXPECT(strstr(why, "writable and executable") != NULL);
-    fixmap_clear(FIX_TEST);
+    vunmap(there, 1);
     page_free(p, 0);
 }
 
@@ -665,7 +667,7 @@ TEST(physmap, every_mapped_page_is_at_its_address)
             continue;
         mapped++;
         REQUIRE(walk_address(ptr_to_vaddr(p), &w) ||
-                pfn_x(pfn) < linear_size()); /* the stack guard */
+                pfn_x(pfn) < linear_size()); /* a stack guard */
         EXPECT_EQ(pfn_x(kaddr_pfn(p)), pfn_x(pfn));
     }
     EXPECT(mapped > 0);

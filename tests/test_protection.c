@@ -5,6 +5,7 @@
 #include <plinth/hypercall.h>
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
+#include <plinth/shared_info.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
@@ -188,7 +189,7 @@ TEST(protection, p2m_cannot_be_executed)
 
 TEST(protection, shared_info_cannot_be_executed)
 {
-    expect_no_execute(run_, (const void *)0xffffffff80000000ul);
+    expect_no_execute(run_, (const void *)shared_info());
 }
 
 TEST(protection, padding_cannot_be_executed)

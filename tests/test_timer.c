@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The clocks, the timers, and sleeping. */
+/*
+ * The clocks, the timers, and sleeping.
+ *
+ * The machine may stand still at any moment, and all deadlines come at once; and
+ * an interrupt may come late, when the clock has long shown its time.  So it is
+ * the order of things that decides, and no length of time.
+ */
 #include <arch/cpu.h>
 #include <arch/pvclock.h>
 #include <arch/vcpu.h>
@@ -25,6 +31,9 @@ static uint64_t armed(void)
 }
 
 LEDGER(armed_timers, armed);
+
+/* When something that must come has not: only a failure takes so long. */
+#define PATIENCE_NS (30 * NSEC_PER_SEC)
 
 /*
  * Clocks.
@@ -92,13 +101,18 @@ TEST(time, tsc_that_lags_is_no_long_time)
         .tsc_to_system_mul = 1u << 31,
     };
 
+    uint64_t ns;
+
     EXPECT_EQ(pvclock_read(&r), 5000);
     r.tsc_timestamp = rdtsc();
-    EXPECT(pvclock_read(&r) >= 5000);
-    EXPECT(pvclock_read(&r) < 5000 + NSEC_PER_SEC);
+    delay_ns(NSEC_PER_MSEC);
+    ns = pvclock_read(&r);
+    EXPECT(ns >= 5000);
+    EXPECT(ns <= 5000 + (rdtsc_ordered() - r.tsc_timestamp) / 2);
 }
 
 static uint64_t seen_last, backwards;
+static volatile unsigned int looks;
 
 static void look_at_clock(struct timer *timer, void *arg)
 {
@@ -106,6 +120,7 @@ static void look_at_clock(struct timer *timer, void *arg)
 
     backwards += now < seen_last;
     seen_last = now;
+    looks++;
     if (*(volatile bool *)arg)
         timer_arm(timer, now + 50000);
 }
@@ -117,25 +132,32 @@ static void move_to(int cpu)
     (void)hypercall_sched_op(SCHEDOP_pin_override, &pin);
 }
 
-/* Between CPUs, where we may move between them, and handlers read it too. */
+/*
+ * Between CPUs, where we may move between them, and handlers read it too.  The
+ * wall clock is dom0's to set, which changes its version.
+ */
 TEST(time, clock_never_runs_backwards)
 {
+    const volatile struct shared_info *s = shared_info();
     bool on = true;
+    uint32_t version = s->wc_version;
     uint64_t before = ktime_ns(), wall = wallclock_ns();
     const uint64_t end = before + 50 * NSEC_PER_MSEC;
+    const uint64_t give_up = before + PATIENCE_NS;
     unsigned int wrong = 0, n = 0;
     struct timer t;
 
-    backwards = 0;
+    backwards = looks = 0;
     seen_last = before;
     timer_setup(&t, look_at_clock, &on);
     timer_arm(&t, before);
-    while (before < end) {
+    while (before < end || (before < give_up && (n <= 1000 || looks <= 10))) {
         const uint64_t now = ktime_ns(), w = wallclock_ns();
 
-        wrong += now < before || w < wall;
+        wrong += now < before || (w < wall && s->wc_version == version);
+        version = s->wc_version;
         before = now;
-        wall = w;
+        wall = wallclock_ns();
         if (n++ % 200 == 0)
             move_to(n / 200 % 2);
     }
@@ -145,16 +167,19 @@ TEST(time, clock_never_runs_backwards)
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(backwards, 0);
     EXPECT(n > 1000);
+    EXPECT(looks > 10);
 }
 
 /*
- * As on a CPU whose record is behind: this vCPU's is set back for a moment,
- * unless Xen writes it just then.
+ * As on a CPU whose record is behind: this vCPU's is set back for a moment.  Not
+ * if Xen writes it just then, or the moment was so long that the clock would
+ * have got on all the same.
  */
 TEST(time, clock_stands_rather_than_run_backwards)
 {
     struct vcpu_time_info *t = &this_vcpu_info()->time;
-    uint64_t before, during, after;
+    uint64_t before, during, low, after, high, back;
+    unsigned int tries = 0;
     uint32_t version;
 
     do {
@@ -162,31 +187,42 @@ TEST(time, clock_stands_rather_than_run_backwards)
         const uint64_t was = t->system_time;
 
         version = t->version;
-        before = ktime_ns();
-        t->system_time = was - NSEC_PER_SEC;
-        during = ktime_ns();
-        if (t->version == version)
-            t->system_time = was;
-        after = ktime_ns();
+        back = was / 2;
+        before = system_time_ns();
+        (void)__sync_bool_compare_and_swap(&t->system_time, was, was - back);
+        during = system_time_ns();
+        (void)__sync_bool_compare_and_swap(&t->system_time, was - back, was);
+        low = pvclock_read(t);
+        after = system_time_ns();
+        high = pvclock_read(t);
         upcall_restore(masked);
-    } while (t->version != version);
+    } while ((t->version != version || high - before >= back) &&
+             ++tries < 1000);
+    REQUIRE(tries < 1000);
     EXPECT_EQ(during, before);
-    EXPECT(after >= before);
-    EXPECT(after - before < NSEC_PER_SEC);
+    EXPECT(after >= low && after <= MAX(high, before));
 }
 
+/* Both are the same count, from different beginnings. */
 TEST(time, wall_clock_goes_with_the_other)
 {
-    const struct shared_info *s = shared_info();
-    const uint64_t wall = wallclock_ns(), ktime = ktime_ns();
-    uint64_t passed;
+    const volatile struct shared_info *s = shared_info();
+    uint64_t before, wall, after, zero;
+    unsigned int tries = 0;
+    uint32_t version;
 
+    do {
+        version = s->wc_version;
+        zero = ((uint64_t)s->wc_sec_hi << 32 | s->wc_sec) * NSEC_PER_SEC +
+               s->wc_nsec;
+        before = system_time_ns();
+        wall = wallclock_ns();
+        after = system_time_ns();
+    } while ((version & 1 || s->wc_version != version) && ++tries < 1000);
+    REQUIRE(tries < 1000);
+    EXPECT(wall - zero >= before && wall - zero <= after);
     /* The lab's clock is that of the machine: later than 2024. */
     EXPECT(wall / NSEC_PER_SEC > 1700000000);
-    EXPECT(wall / NSEC_PER_SEC - s->wc_sec < 1000000);
-    delay_ns(5 * NSEC_PER_MSEC);
-    passed = (wallclock_ns() - wall) - (ktime_ns() - ktime);
-    EXPECT(passed + NSEC_PER_MSEC < 2 * NSEC_PER_MSEC);
 }
 
 TEST(time, deadlines_for_xen)
@@ -246,7 +282,23 @@ static bool has_fired(void *arg)
 
 static int wait_for(struct probe *p)
 {
-    return wait_until(has_fired, p, ktime_ns() + NSEC_PER_SEC);
+    return wait_until(has_fired, p, ktime_ns() + PATIENCE_NS);
+}
+
+/*
+ * Until all timers with a deadline up to @when have been called: those whose
+ * time has come need not have been, but this one's turn is after theirs.
+ */
+static int wait_past(uint64_t when)
+{
+    struct probe last;
+    int rc;
+
+    setup(&last);
+    arm(&last, when + 1);
+    rc = wait_for(&last);
+    (void)timer_cancel(&last.timer);
+    return rc;
 }
 
 TEST(timer, fires_once_and_not_early)
@@ -263,7 +315,7 @@ TEST(timer, fires_once_and_not_early)
         REQUIRE(p.fired == 1);
         REQUIRE(p.early == 0);
     }
-    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(ktime_ns() + NSEC_PER_MSEC), 0);
     EXPECT_EQ(p.fired, 1);
 }
 
@@ -275,13 +327,10 @@ TEST(timer, deadline_in_the_past)
 
     setup(&p);
     for (unsigned int i = 0; i < ARRAY_SIZE(past); i++) {
-        const uint64_t start = ktime_ns();
-
         p.fired = 0;
         arm(&p, past[i]);
-        EXPECT_EQ(wait_for(&p), 0);
         EXPECT_EQ(p.fired, 1);
-        EXPECT(ktime_ns() - start < 100 * NSEC_PER_MSEC);
+        EXPECT(!timer_cancel(&p.timer));
     }
 }
 
@@ -299,7 +348,7 @@ TEST(timer, in_order)
     for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
         arm(&p[i], start + ms[i] * NSEC_PER_MSEC);
     upcall_unmask();
-    thread_sleep_until(start + 8 * NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(start + 5 * NSEC_PER_MSEC), 0);
     for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
         EXPECT_EQ(p[i].fired, 1);
         EXPECT_EQ(p[i].early, 0);
@@ -313,11 +362,13 @@ TEST(timer, cancelled_does_not_fire)
 
     setup(&p);
     EXPECT(!timer_cancel(&p.timer));
+    (void)upcall_mask(); /* so that it does not, before it is cancelled */
     arm(&p, ktime_ns() + NSEC_PER_MSEC);
     EXPECT(timer_armed(&p.timer));
     EXPECT(timer_cancel(&p.timer));
     EXPECT(!timer_cancel(&p.timer));
-    thread_sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    upcall_unmask();
+    EXPECT_EQ(wait_past(p.deadline), 0);
     EXPECT_EQ(p.fired, 0);
 
     /* Cancelled when it is due, and upcalls wait. */
@@ -326,22 +377,26 @@ TEST(timer, cancelled_does_not_fire)
     delay_ns(NSEC_PER_MSEC);
     EXPECT(timer_cancel(&p.timer));
     upcall_unmask();
-    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(ktime_ns()), 0);
     EXPECT_EQ(p.fired, 0);
 }
 
 TEST(timer, armed_again_has_one_deadline)
 {
+    uint64_t former;
     struct probe p;
 
     setup(&p);
-    arm(&p, ktime_ns() + NSEC_PER_MSEC);
-    arm(&p, ktime_ns() + NSEC_PER_SEC);
-    thread_sleep_until(ktime_ns() + 3 * NSEC_PER_MSEC);
+    (void)upcall_mask(); /* so that the former one does not come first */
+    former = ktime_ns() + NSEC_PER_MSEC;
+    arm(&p, former);
+    arm(&p, former + 1000 * NSEC_PER_SEC);
+    upcall_unmask();
+    EXPECT_EQ(wait_past(former), 0);
     EXPECT_EQ(p.fired, 0);
     arm(&p, ktime_ns());
     EXPECT_EQ(wait_for(&p), 0);
-    thread_sleep_until(ktime_ns() + 8 * NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(ktime_ns()), 0);
     EXPECT_EQ(p.fired, 1);
     EXPECT_EQ(p.early, 0);
 }
@@ -393,8 +448,11 @@ TEST(timer, callback_arms_itself_for_the_past)
     setup(&p);
     p.timer.fn = again;
     arm(&p, 0);
-    while (ktime_ns() - start < 20 * NSEC_PER_MSEC)
+    do {
         rounds++;
+        passed = ktime_ns() - start;
+    } while (passed < 20 * NSEC_PER_MSEC ||
+             (passed < PATIENCE_NS && (rounds <= 100 || p.fired <= 10)));
     EXPECT(timer_cancel(&p.timer));
     passed = ktime_ns() - start;
     EXPECT(rounds > 100);
@@ -421,12 +479,12 @@ TEST(timer, callback_gives_up_its_timer)
 
     timer_setup(&t, scribble, &done);
     timer_arm(&t, ktime_ns() + 100000);
-    EXPECT_EQ(wait_until(is_true, &done, ktime_ns() + NSEC_PER_SEC), 0);
+    EXPECT_EQ(wait_until(is_true, &done, ktime_ns() + PATIENCE_NS), 0);
 }
 
 /*
  * Thousands, against a model that knows of each when it must fire.  What was
- * armed must fire once, not before its time, in order, and soon.
+ * armed must fire once, and not before its time.
  */
 #define MANY 4096u
 
@@ -438,7 +496,7 @@ struct model {
 
 static struct model *models;
 static uint64_t previous;
-static unsigned int early, out_of_order, not_armed;
+static unsigned int early, disorder, not_armed;
 
 static void check_model(struct timer *timer __unused, void *arg)
 {
@@ -446,8 +504,7 @@ static void check_model(struct timer *timer __unused, void *arg)
 
     early += ktime_ns() < m->deadline;
     not_armed += m->deadline == 0;
-    /* One armed for the past, or behind an earlier round, is no disorder. */
-    out_of_order += m->deadline < previous && m->deadline > ktime_ns();
+    disorder += m->deadline < previous;
     previous = m->deadline;
     m->deadline = 0;
     m->fired++;
@@ -463,8 +520,7 @@ TEST(timer, thousands)
     models = page_alloc_zeroed(order);
     if (models == NULL)
         SKIP("needs more memory");
-    early = out_of_order = not_armed = 0;
-    previous = 0;
+    early = not_armed = 0;
     for (unsigned int i = 0; i < MANY; i++)
         timer_setup(&models[i].timer, check_model, &models[i]);
 
@@ -486,7 +542,7 @@ TEST(timer, thousands)
         }
         upcall_restore(masked);
     }
-    thread_sleep_until(ktime_ns() + 40 * NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(ktime_ns() + 30 * NSEC_PER_MSEC), 0);
 
     for (unsigned int i = 0; i < MANY; i++) {
         const struct model *m = &models[i];
@@ -498,12 +554,12 @@ TEST(timer, thousands)
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(left, 0);
     EXPECT_EQ(early, 0);
-    EXPECT_EQ(out_of_order, 0);
     EXPECT_EQ(not_armed, 0);
     say("# %u timers in %llu ms\n", MANY, (ktime_ns() - start) / NSEC_PER_MSEC);
     page_free(models, order);
 }
 
+/* All are due before the first is called. */
 TEST(timer, thousands_at_once_in_order)
 {
     const unsigned int order = 7;
@@ -513,7 +569,7 @@ TEST(timer, thousands_at_once_in_order)
     models = page_alloc_zeroed(order);
     if (models == NULL)
         SKIP("needs more memory");
-    early = not_armed = 0;
+    early = disorder = not_armed = 0;
     previous = 0;
     (void)upcall_mask();
     for (unsigned int i = 0; i < MANY; i++) {
@@ -523,11 +579,12 @@ TEST(timer, thousands_at_once_in_order)
     }
     delay_ns(NSEC_PER_MSEC);
     upcall_unmask();
-    thread_sleep_until(ktime_ns() + NSEC_PER_MSEC);
+    EXPECT_EQ(wait_past(ktime_ns()), 0);
     for (unsigned int i = 0; i < MANY; i++)
         fired += models[i].fired == 1;
     EXPECT_EQ(fired, MANY);
     EXPECT_EQ(early, 0);
+    EXPECT_EQ(disorder, 0);
     EXPECT_EQ(not_armed, 0);
     page_free(models, order);
 }
@@ -569,26 +626,36 @@ TEST(idle, waiting_ends_at_the_deadline)
 }
 
 /*
+ * Nothing but its deadline wakes a guest.  Now and then something may, as an
+ * event of what was before: so one quiet time of several is wanted.  A tick or a
+ * timer that should be gone would be there each time.
+ */
+#define QUIET_TRIES 5u
+
+/*
  * Without a tick: in all that time we are woken for the deadline, and at most
  * once for something else.  The option idle= says how many seconds.
  */
 TEST(idle, nothing_wakes_an_idle_guest)
 {
     const char *option = test_option("idle");
-    uint64_t seconds = 1, slept, upcalls, deadline;
+    uint64_t seconds = 1, slept = ~0ull, upcalls = ~0ull;
 
     if (option != NULL)
         REQUIRE(parse_u64(option, &seconds) == 0);
-    deadline = ktime_ns() + seconds * NSEC_PER_SEC;
-    slept = idle_count();
-    upcalls = event_stats().upcalls;
-    thread_sleep_until(deadline);
-    slept = idle_count() - slept;
-    upcalls = event_stats().upcalls - upcalls;
-    EXPECT(ktime_ns() >= deadline);
-    EXPECT(ktime_ns() < deadline + NSEC_PER_SEC);
-    say("# %lu s idle: slept %lu times, %lu upcalls\n", seconds, slept,
-        upcalls);
+    for (unsigned int i = 0; i < QUIET_TRIES && (slept > 2 || upcalls > 2);
+         i++) {
+        const uint64_t deadline = ktime_ns() + seconds * NSEC_PER_SEC;
+
+        slept = idle_count();
+        upcalls = event_stats().upcalls;
+        thread_sleep_until(deadline);
+        slept = idle_count() - slept;
+        upcalls = event_stats().upcalls - upcalls;
+        EXPECT(ktime_ns() >= deadline);
+        say("# %lu s idle: slept %lu times, %lu upcalls\n", seconds, slept,
+            upcalls);
+    }
     EXPECT(slept <= 2);
     EXPECT(upcalls <= 2);
 }
@@ -596,23 +663,33 @@ TEST(idle, nothing_wakes_an_idle_guest)
 /* Xen's tick comes to a vCPU that runs, and so would not be seen above. */
 TEST(idle, nothing_interrupts_a_busy_guest)
 {
-    const uint64_t upcalls = event_stats().upcalls;
+    uint64_t upcalls = ~0ull;
 
-    delay_ns(100 * NSEC_PER_MSEC);
-    EXPECT_EQ(event_stats().upcalls, upcalls);
+    for (unsigned int i = 0; i < QUIET_TRIES && upcalls > 0; i++) {
+        upcalls = event_stats().upcalls;
+        delay_ns(100 * NSEC_PER_MSEC);
+        upcalls = event_stats().upcalls - upcalls;
+    }
+    EXPECT_EQ(upcalls, 0);
 }
 
 /* A timer that was cancelled wakes nobody either. */
 TEST(idle, cancelled_timer_does_not_wake)
 {
-    const uint64_t deadline = ktime_ns() + 100 * NSEC_PER_MSEC;
-    uint64_t upcalls;
+    uint64_t upcalls = ~0ull;
     struct probe p;
 
     setup(&p);
-    arm(&p, ktime_ns() + 50 * NSEC_PER_MSEC);
-    EXPECT(timer_cancel(&p.timer));
-    upcalls = event_stats().upcalls;
-    thread_sleep_until(deadline);
-    EXPECT(event_stats().upcalls - upcalls <= 1);
+    for (unsigned int i = 0; i < QUIET_TRIES && upcalls > 1; i++) {
+        const uint64_t deadline = ktime_ns() + 100 * NSEC_PER_MSEC;
+
+        (void)upcall_mask();
+        arm(&p, ktime_ns() + 50 * NSEC_PER_MSEC);
+        EXPECT(timer_cancel(&p.timer));
+        upcall_unmask();
+        upcalls = event_stats().upcalls;
+        thread_sleep_until(deadline);
+        upcalls = event_stats().upcalls - upcalls;
+    }
+    EXPECT(upcalls <= 1);
 }

@@ -3,7 +3,8 @@
  * Every vector that a PV kernel can provoke by itself, the fix-up table, the
  * failsafe callback, the NMI.  Not here, because only others can raise them:
  * 5 (`bound` is not 64-bit), 8 (Xen keeps double faults), 9 (no such CPU), 10 (no
- * task switch), 15, 18 (hardware), 20 (HVM only), 21 (CET is not for PV).
+ * task switch), 15, 20 (HVM only), 21 (CET is not for PV).  18 is hardware's, but
+ * `int $18` makes the same frame: see test_user.c.
  */
 #include <arch/cpu.h>
 #include <plinth/errno.h>

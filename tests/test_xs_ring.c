@@ -15,7 +15,7 @@
 #include <plinth/thread.h>
 #include <plinth/xenstore.h>
 
-#define PATIENCE_NS (5 * NSEC_PER_SEC)
+#define PATIENCE_NS (30 * NSEC_PER_SEC)
 #define SHORT_NS    (50 * NSEC_PER_MSEC)
 
 static struct fake {
@@ -317,7 +317,6 @@ TEST(xs_ring, no_answer_is_a_time_out)
     client(run_, reads, "nobody");
     result(run_, -ETIMEDOUT);
     EXPECT(ktime_ns() - before >= SHORT_NS);
-    EXPECT(ktime_ns() - before < PATIENCE_NS);
     EXPECT(!xs_stats(fake.xs).broken);
     stop();
 }
@@ -590,6 +589,15 @@ static bool put_event(const char *path, const char *of)
     return put_answer(XS_WATCH_EVENT, 0, text, (size_t)n + 1);
 }
 
+static bool have_come(uint64_t events)
+{
+    const uint64_t deadline = ktime_ns() + PATIENCE_NS;
+
+    while (xs_stats(fake.xs).events < events && ktime_ns() < deadline)
+        thread_sleep(NSEC_PER_MSEC);
+    return xs_stats(fake.xs).events >= events;
+}
+
 static void expect_event(struct test_run *run_, const char *path)
 {
     struct xs_watch *w = NULL;
@@ -611,8 +619,7 @@ TEST(xs_ring, events_nobody_fetches_are_one)
     begin_watch(run_);
     for (unsigned int i = 0; i < 3 * XS_WATCH_MAX; i++)
         EXPECT(put_event("w/below", token));
-    while (xs_stats(fake.xs).events < 3 * XS_WATCH_MAX)
-        thread_sleep(NSEC_PER_MSEC);
+    EXPECT(have_come(3 * XS_WATCH_MAX));
     for (unsigned int i = 0; i < XS_WATCH_MAX; i++)
         expect_event(run_, "w/below");
     expect_event(run_, "w");
@@ -624,8 +631,7 @@ TEST(xs_ring, events_nobody_fetches_are_one)
     expect_event(run_, "w/more");
     for (unsigned int i = 0; i < 2 * XS_WATCH_MAX; i++)
         EXPECT(put_event("w/left", token));
-    while (xs_stats(fake.xs).events < 5 * XS_WATCH_MAX + 1)
-        thread_sleep(NSEC_PER_MSEC);
+    EXPECT(have_come(5 * XS_WATCH_MAX + 1));
     end_watch(run_);
     EXPECT_EQ(xs_queue_wait(&queue, ktime_ns(), &w, &path), -ETIMEDOUT);
     stop();

@@ -29,7 +29,9 @@ int wait_until(bool (*done)(void *arg), void *arg, uint64_t deadline)
         }
         idle_until_event();
     }
-    (void)timer_cancel(&alarm);
+    /* Or @done is true, and its wake-up was lost. */
+    if (deadline != KTIME_NEVER && !timer_cancel(&alarm))
+        rc = -ETIMEDOUT;
     upcall_restore(masked);
     return rc;
 }

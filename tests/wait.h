@@ -15,8 +15,8 @@
 
 /*
  * Sleep until @done(@arg) is true, which a handler makes it: 0.  Or until
- * @deadline has come, if not KTIME_NEVER: -ETIMEDOUT.  @done runs with upcalls
- * masked.
+ * @deadline has come, if not KTIME_NEVER: -ETIMEDOUT, even if @done(@arg) was true
+ * long before and this has not been woken for it.  @done runs with upcalls masked.
  */
 int __must_check wait_until(bool (*done)(void *arg), void *arg,
                             uint64_t deadline);

@@ -252,7 +252,7 @@ FUNCTION(__fentry__)
 1:  movq    $0, stack_limit(%rip)
     mov     %rsp, %rdi
     mov     %rbp, %rsi
-    lea     emergency_stack_end(%rip), %rsp
+    mov     emergency_stack + STACK_END(%rip), %rsp
     call    stack_overflow      /* does not return */
     ud2
 END_FUNCTION(__fentry__)

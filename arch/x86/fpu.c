@@ -8,6 +8,8 @@
 #define CPUID1_ECX_XSAVE   (1u << 26)
 #define CPUID1_ECX_OSXSAVE (1u << 27)
 
+#define CR4_OSXSAVE (1ul << 18)
+
 #define FXSAVE_SIZE 512u
 #define XSAVE_ALIGN 64u
 
@@ -29,12 +31,19 @@ static void xsetbv(uint64_t value)
                  : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+/*
+ * Xen has switched XSAVE on for itself, and the kernel of a guest sees OSXSAVE
+ * from the start; but Xen's emulation of XSETBV raises #UD until this vCPU has
+ * set the bit in its own CR4.
+ */
 void fpu_init(void)
 {
-    const uint32_t want = CPUID1_ECX_XSAVE | CPUID1_ECX_OSXSAVE;
     struct cpuid leaf;
 
-    if ((cpuid(1, 0).ecx & want) != want)
+    if (!(cpuid(1, 0).ecx & CPUID1_ECX_XSAVE))
+        return;
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    if (!(cpuid(1, 0).ecx & CPUID1_ECX_OSXSAVE))
         return;
     leaf = cpuid(0xd, 0);
     features = leaf.eax | (uint64_t)leaf.edx << 32;

@@ -6,8 +6,10 @@
  * that are not the kernel's; argv[0] is "plinth", argv[argc] NULL.  There is no
  * default: an image without a main() does not link.
  *
- * Its result is the domain's exit status: 0 success, 3 skipped, 4 error, 5
- * failure, as xtf-runner has it.
+ * Its result is the domain's exit status and verdict: 0 SUCCESS, 3 SKIP, 4 ERROR,
+ * 5 and all others FAILURE, as xtf-runner has it.  It is written to the last line
+ * of the console, "Test result: WORD (exit status N)", whatever the log level, and
+ * to data/plinth/status in xenstore, if the domain has one.
  *
  *   context  a thread with 64 KiB of stack, which others cannot preempt; events on
  */

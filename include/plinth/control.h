@@ -5,14 +5,15 @@
  *
  *   control/shutdown  "poweroff", "halt", "reboot": acknowledged by emptying the
  *                     node, then shutdown_domain().  Anything else, as "suspend",
- *                     is left as it is, which says that nobody will do it
+ *                     is left as it is, with a line in the log: to acknowledge it
+ *                     would promise that it follows, and there is no word for no
  *   control/sysrq     one letter: t threads, m memory, p the caller's registers and
  *                     trace, x address space, c crash; any other: this list
  *   memory/target     in KiB: balloon_set(), rounded down to pages
  *
- * What is done is advertised in control/feature-poweroff, -reboot, -halt, -sysrq,
- * as far as the toolstack lets the domain write them; libxl 4.17 has only the
- * first two.
+ * What is done is advertised by "1" in control/feature-poweroff, -reboot, -halt,
+ * -sysrq, and what is not by "0" in -suspend, as far as the toolstack lets the
+ * domain write them; libxl 4.17 has no nodes for -halt and -sysrq.
  * A thread that never waits holds this one up, as it does all others, unless it
  * is THREAD_PREEMPTIVE.
  *

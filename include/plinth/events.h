@@ -23,7 +23,7 @@
  *   units    ports, as Xen numbers them
  *   owns     a port belongs to whoever has bound it, until event_close()
  *   context  event_mask(), event_unmask(), event_send(): any; all others threads
- *            and boot
+ *            and boot, if they do not say else
  *   failure  what Xen says (-EINVAL: no such port, or not so bound; -EEXIST: the
  *            VIRQ is bound already; -ENOSPC: no more ports; -ESRCH: no such
  *            domain; -ENOENT: no such vCPU), or -ENOMEM; nothing is bound then.
@@ -116,6 +116,16 @@ void event_poll(evtchn_port_t port, uint64_t deadline);
  * becomes pending that was not, until @deadline, or less.
  */
 void event_poll_any(uint64_t deadline);
+
+/*
+ * Print a line for each port that is bound, for the first @max of them, and how
+ * many more there are: its other end, which vCPU is told, priority, whether it
+ * is pending (P), masked (M), throttled (T), how many events its handler got
+ * since it has it, and the handler's name.  Returns how many are bound.
+ *
+ * Context: any.  One hypercall for each port number that Xen has room for.
+ */
+unsigned int events_report(unsigned int max);
 
 struct event_stats {
     uint64_t upcalls;

@@ -3,20 +3,19 @@
  * fixmap: a few virtual pages for what must be mapped at a known address or
  * before there is an allocator.
  *
- * Text ends at a 2 MiB boundary (linker.ld) and so leaves the lower part of
- * its L1 table empty; the slots are there, at the very start of the top 2 GiB.
- * No table page and no frame of ours is spent on them.  The L2 entry above is
- * executable, so each slot carries its own NX bit.
+ * The slots are pages of the image's BSS, whose L1 table is there.  The frame a
+ * slot begins with is seen nowhere once another one is in its place.
  *
  *   context  any; a slot belongs to the module it is named after
  *   failure  what update_va_mapping says: -EINVAL for a frame that is not ours
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <plinth/compiler.h>
 #include <plinth/pte.h>
-
-#define FIXMAP_BASE 0xffffffff80000000ul
 
 enum fixmap_slot {
     FIX_SHARED_INFO,
@@ -27,14 +26,21 @@ enum fixmap_slot {
     FIX_SLOTS,
 };
 
+extern uint8_t fixmap_slots[FIX_SLOTS][PAGE_SIZE];
+
 static inline vaddr_t fixmap_va(enum fixmap_slot slot)
 {
-    return _vaddr(FIXMAP_BASE + slot * PAGE_SIZE);
+    return ptr_to_vaddr(fixmap_slots[slot]);
 }
 
 static inline void *fixmap_ptr(enum fixmap_slot slot)
 {
     return vaddr_to_ptr(fixmap_va(slot));
+}
+
+static inline bool is_fixmap(uintptr_t va)
+{
+    return va - (uintptr_t)fixmap_slots < sizeof(fixmap_slots);
 }
 
 /*

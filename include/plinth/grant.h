@@ -119,6 +119,14 @@ int __must_check grant_start(unsigned int version);
  */
 int __must_check grant_stop(void);
 
+/*
+ * Print a line for each entry that grants, for the first @max of them, and how
+ * many more there are: peer, page, what it may do, what it does (as Xen notes it
+ * while the page is mapped), and who called grant_access().  Entries that have
+ * ended and wait for the peer are among them.  Returns how many there are.
+ */
+unsigned int grants_report(unsigned int max);
+
 struct grant_stats {
     unsigned int version; /* 0: not set up */
     unsigned int frames, max_frames;

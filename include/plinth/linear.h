@@ -14,7 +14,7 @@
 
 /* From linker.ld; each [_x, _ex) is whole pages but data and bss's ends. */
 extern const char _text[], _etext[], _rodata[], _erodata[], _data[], _edata[],
-    _bss[], _ebss[];
+    _stacks[], _estacks[], _fixmap[], _efixmap[], _bss[], _ebss[];
 
 /* Text is the first thing in the image, and the image the first in memory. */
 #define VIRT_BASE ((uintptr_t)_text)

@@ -94,6 +94,12 @@ struct page_stats {
 struct page_stats page_stats(void);
 
 /*
+ * The same with upcalls masked, as in an event handler.  -EBUSY while they are
+ * being changed, or the interrupted code holds a spinlock, which may be theirs.
+ */
+int __must_check page_stats_try(struct page_stats *stats);
+
+/*
  * Check the free lists against the pages' own records.  0, or -EINVAL with
  * @why saying what is wrong.
  */

@@ -17,8 +17,8 @@
  * Order, from the outer to the inner: grants, space, vmap, heap, page allocator,
  * list of spaces.  The balloon's is taken with none of them.  Those of events:
  * event ports, over the page allocator; wait queues, over run queues, over
- * timers; console, over nothing.  The list of threads: over wait queues and the
- * console.  The queue of page-table changes (plinth/mmu.h) is per vCPU.
+ * timers; list of threads, over wait queues and the console, over nothing.  The
+ * queue of page-table changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once
 
@@ -76,4 +76,21 @@ static inline void spin_unlock_events(struct spinlock *lock, bool masked)
 {
     spin_release(lock);
     upcall_restore(masked);
+}
+
+/*
+ * With upcalls masked, as in a handler: take a lock that is not one of events,
+ * unless somebody has it, or the code interrupted here may.  Let go by
+ * spin_release().
+ */
+static inline bool spin_try_acquire(struct spinlock *lock)
+{
+    const uint32_t me = vcpu_id() + 1;
+
+    if (preempt_is_off() || (MAX_VCPUS > 1 && __sync_val_compare_and_swap(
+                                                  &lock->holder, 0, me) != 0))
+        return false;
+    if (MAX_VCPUS == 1 && CONFIG_DEBUG)
+        lock->holder = me;
+    return true;
 }

@@ -14,18 +14,50 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <plinth/addr.h>
 #include <plinth/compiler.h>
 
 #define STACK_RESERVE 2048u
 
 struct stack {
-    const char *name;     /* "boot", or a thread's */
+    const char *name;     /* "main", "event", or a thread's */
     uintptr_t start, end; /* the usable bytes, [start, end) */
     struct stack *next;
 };
+
+/*
+ * struct stack @symbol, of @pages pages that are part of the image, with a guard
+ * page below.  It is there without page tables of its own.
+ */
+#define DEFINE_STACK(symbol, title, pages)                                     \
+    static uint8_t symbol##_memory[((pages) + 1) * PAGE_SIZE] __section(       \
+        ".bss.stacks") __aligned(PAGE_SIZE);                                   \
+    struct stack symbol = {                                                    \
+        .name = (title),                                                       \
+        .start = (uintptr_t)symbol##_memory + PAGE_SIZE,                       \
+        .end = (uintptr_t)symbol##_memory + sizeof(symbol##_memory),           \
+    };                                                                         \
+    static struct stack *const symbol##_ref __used __section(                  \
+        "plinth_stacks") = &(symbol)
+
+/* All of them: [image_stacks, image_stacks_end). */
+extern struct stack *const image_stacks[], *const image_stacks_end[];
+
+/* The page below image stack @stack, which protect_init() unmaps. */
+static inline uintptr_t stack_guard_page(const struct stack *stack)
+{
+    return stack->start - PAGE_SIZE;
+}
+
+/* Is @page the guard page of an image stack? */
+bool stack_is_guard_page(uintptr_t page);
+
+/* Where vCPU 0 begins; then of the thread that calls main(). */
+extern struct stack main_stack;
 
 /* Make @stack known, to backtraces and to the overflow report. */
 void stack_register(struct stack *stack);
@@ -39,17 +71,14 @@ void stack_unregister(struct stack *stack);
  */
 extern uintptr_t stack_limit;
 
+/* What stack_limit is to be while @stack is the running one. */
+uintptr_t stack_limit_of(const struct stack *stack);
+
 /* The stack that holds @address, or NULL. */
 const struct stack *stack_find(uintptr_t address);
 
 /*
- * Register the stacks the image brings, give each vCPU its event stack, and
- * guard the boot stack.
+ * Register the stacks the image brings, give the vCPU its event stack, and
+ * check the main one from here on.
  */
 void stack_init(void);
-
-/* The page below the boot stack, to be unmapped. */
-void *stack_boot_guard_page(void);
-
-/* For the boot report. */
-const struct stack *stack_boot(void);

@@ -14,6 +14,11 @@
  * A test gives back what it takes: the runner compares what LEDGER() counters
  * say before and after, and fails a test that leaves something behind.
  *
+ * No test depends on how fast the machine is, which may stand still at any moment
+ * for longer than a test takes.  That much time has passed is no sign that anything
+ * has happened meanwhile, a timer's interrupt neither: wait for what must come, by
+ * a deadline that only a failure reaches, and let order and number decide.
+ *
  * A test of FATAL() is expected to end the domain.  It runs only when the
  * option tests= spells its name in full.
  *

@@ -50,13 +50,16 @@ struct thread_options {
     unsigned int flags;
     unsigned int priority;
     size_t stack_size; /* in bytes; 0: THREAD_STACK_SIZE */
+
+    /* Instead: one of the image's (DEFINE_STACK), which no other thread has. */
+    const struct stack *stack;
 };
 
-/* What runs now becomes the idle thread of this vCPU. */
+/*
+ * What runs now, on the main stack, becomes the thread "main"; and this vCPU has
+ * an idle thread, which runs when no other is ready.
+ */
 void thread_init(void);
-
-/* Give the vCPU to the threads; for the idle thread. */
-void __noreturn thread_idle(void);
 
 /*
  * A thread that calls @fn(@arg), and ends with what that returns.  @options
@@ -104,11 +107,14 @@ unsigned int thread_priority(const struct thread *thread);
 int __must_check thread_set_priority(struct thread *thread,
                                      unsigned int priority);
 
-/* Print each thread's state, and where it is. */
-void thread_report(void);
+/*
+ * Print the state of each thread and where it is, for the @max newest ones, and
+ * how many more there are.  Any context; events are masked meanwhile.
+ */
+void thread_report(unsigned int max);
 
 struct thread_stats {
-    uint64_t threads;  /* there are now, the idle ones apart */
+    uint64_t threads;  /* there are now, idle ones apart */
     uint64_t switches; /* from one to another */
     uint64_t preemptions;
 };

@@ -27,6 +27,9 @@
 int __must_check vmap(const mfn_t *frames, uint64_t nr, uint64_t flags,
                       void **p);
 
+/* The same for @nr frames side by side, from @first on. */
+int __must_check vmap_run(mfn_t first, uint64_t nr, uint64_t flags, void **p);
+
 /*
  * Frames of domain @owner; memory of devices, from @first on.  As
  * space_map_foreign() says.

@@ -36,6 +36,20 @@ waitfor() {
     return 1
 }
 
+# last_words NAME: all that domain NAME has printed, once nothing more comes: xenconsoled,
+# which reads a busy ring five times a second only, may be behind.
+last_words() {
+    calm=0 before=''
+    for _ in $(seq 100); do
+        now=$(wc -c <"$(console "$1")")
+        if [ "$now" = "$before" ]; then calm=$((calm + 1)); else calm=0; fi
+        [ $calm -lt 3 ] || break
+        before=$now
+        sleep 0.3
+    done
+    tr -d '\r' <"$(console "$1")"
+}
+
 # create NAME KERNEL [CFG-LINE...]: create and start a PV domain.
 create() {
     make_cfg "$@" >"/tmp/$1.cfg" && xl create -q "/tmp/$1.cfg"

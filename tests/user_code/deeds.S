@@ -24,6 +24,7 @@ END_FUNCTION(deed_\name)
     DEED int3,      int3
     DEED int4,      int $4
     DEED int13,     int $13
+    DEED int18,     int $18
     DEED int80,     int $0x80
     DEED int82,     int $0x82
     DEED sysenter,  sysenter

@@ -47,6 +47,7 @@ void deed_spin(void);      /* for ever */
 void deed_int3(void);
 void deed_int4(void);
 void deed_int13(void);
+void deed_int18(void);
 void deed_int80(void);
 void deed_int82(void);
 void deed_sysenter(void);

@@ -2,6 +2,8 @@
 /* asm: what every assembly file needs, and the exception fix-up table. */
 #pragma once
 
+#define STACK_END 0x10 /* the member of struct stack (plinth/stack.h) */
+
 #ifdef __ASSEMBLY__
 
 #define FUNCTION(name)                                                         \

@@ -3,7 +3,7 @@
  * cpu: the few instructions that C has no words for.
  *
  * A PV kernel runs in ring 3: of the privileged instructions only those are
- * here that Xen emulates (mov from cr2/cr3, rdmsr).
+ * here that Xen emulates (mov from cr2/cr3, mov from and to cr4, rdmsr).
  */
 #pragma once
 
@@ -74,6 +74,20 @@ static inline uint64_t read_cr3(void)
 
     asm volatile("mov %%cr3, %0" : "=r"(value));
     return value;
+}
+
+/* The guest's own CR4, which Xen keeps for each vCPU. */
+static inline uint64_t read_cr4(void)
+{
+    uint64_t value;
+
+    asm volatile("mov %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void write_cr4(uint64_t value)
+{
+    asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
 static inline uint64_t read_rflags(void)

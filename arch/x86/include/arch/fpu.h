@@ -2,8 +2,8 @@
 /*
  * fpu: the x87, SSE and AVX registers of a thread.
  *
- * With XSAVE, where CPUID shows that Xen has switched it on: all that CPUID
- * offers is then enabled in XCR0.  With FXSAVE otherwise, which is x87 and SSE.
+ * With XSAVE, where CPUID shows it: all that CPUID offers is then enabled in XCR0.
+ * With FXSAVE otherwise, which is x87 and SSE.
  *
  *   owns     an area is the caller's until fpu_free()
  *   context  fpu_init(): boot; fpu_alloc(), fpu_free(): threads and boot; saving
