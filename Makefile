@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# plinth: one make, no recursion.  V=1 shows commands, print-X a variable.
+# plinth: one make, and no recursion but for `bench`.  V=1 shows commands, print-X a variable.
 #
 #   make            build/selftest.elf, which any xl boots, and its xl config;
 #                   hello and shell, the same of examples/
 #   make run        boot it under real Xen in QEMU (lab/)
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
+#   make bench      what things cost, in instructions; docs/performance.md
+#   make profile    where the instructions of BENCH=NAME go, by symbol
 #
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
 #   ARGS="..."      the guest's command line, for run and debug
@@ -26,8 +28,8 @@ TESTS       ?= tests/*.t
 
 all: $(foreach app,selftest hello shell,$(O)/$(app).elf $(O)/$(app).cfg)
 
-# Images that only tests boot: without ELF notes, and with a spoilt start_info.
-test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf
+# Images that only tests boot: without ELF notes, with a spoilt start_info, to measure.
+test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/bench.elf
 
 # The boot: ELF notes, entry, and what runs before there is anything else.
 core := xen-head.o
@@ -75,6 +77,10 @@ selftest += tests/user_code/demo.o tests/user_code/deeds.o
 hello := examples/hello/main.o
 shell := examples/shell/main.o $(shell-core)
 
+# What things cost; it shares the bare hypercalls with the tests.  hot.c is QEMU's.
+bench := $(patsubst %.c,%.o,$(filter-out bench/hot.c,$(sort $(wildcard bench/*.c))))
+bench += bench/user_code/loop.o tests/bare.o
+
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)
 CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
@@ -112,6 +118,7 @@ flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLA
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
 $(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
 $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
+$(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
 
 # What a builder that does not read ELF notes sees: the __xen_guest string.
@@ -166,6 +173,17 @@ run: all
 debug: all
 	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
 
+# A build without ASSERT() of its own, in which the figures are made.
+bench-images := $(foreach app,bench hello shell selftest,$(O)/bench/images/$(app).elf)
+
+bench:
+	$(MAKE) O=$(O)/bench/images DEBUG=0 $(bench-images)
+	XEN=$(XEN) bench/run $(O)/bench/images $(O)/bench docs/img
+
+profile:
+	$(MAKE) O=$(O)/bench/images DEBUG=0 $(O)/bench/images/bench.elf
+	XEN=$(XEN) bench/profile $(O)/bench/images $(O)/bench $(BENCH)
+
 # PLINTH_* tell the tests what was built where.
 test: all test-images
 	PLINTH_BUILD=$(O) PLINTH_XEN=$(XEN) \
@@ -178,6 +196,6 @@ clean:
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all test-images run debug test clean FORCE
+.PHONY: all test-images run debug bench profile test clean FORCE
 .SECONDARY:
--include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell))
+-include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))

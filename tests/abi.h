@@ -18,6 +18,7 @@
 #include <plinth/start_info.h>
 #include <plinth/test.h>
 
+#include "bare.h"
 #include "scratch.h"
 
 /* A test that may leave in the middle and still gives all pages back. */
@@ -48,32 +49,13 @@
 
 #define NON_CANONICAL 0x8000000000000000ul
 
-/* A kernel leaf, writable or not, and an upper entry, as one writes them. */
-#define LEAF_RO   (PTE_P | PTE_A | PTE_NX)
-#define LEAF_RW   (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
-#define UPPER     (PTE_P | PTE_RW | PTE_USER | PTE_A)
-#define UPPER_RO  (PTE_P | PTE_USER | PTE_A)
-#define UPPER_BAD (PTE_PSE | PTE_GLOBAL | PTE_PCD | PTE_PWT)
-
 /* Is this Xen 4.@minor or later? */
 bool xen_since(unsigned int minor);
-
-/* The number by which others know us. */
-domid_t own_domid(void);
-
-/* One mmu_update, of the entry at @entry; with another owner of the data. */
-int set_at(maddr_t entry, uint64_t value);
-int set_at_owned(maddr_t entry, uint64_t value, unsigned int owner);
 
 /* The same for entry @i of a scratch page. */
 int set_entry(volatile uint64_t *table, unsigned int i, uint64_t value);
 
-/* One mmuext_op on a frame, and one on an address. */
-int ext_frame(unsigned int cmd, mfn_t mfn);
-int ext_va(unsigned int cmd, uintptr_t va);
-
-/* The operations that pin: MMUEXT_PIN_L1_TABLE for 1. */
-unsigned int pin_op(unsigned int level);
+/* Pin a scratch page as a table of @level; undo that. */
 int pin(unsigned int level, const volatile void *page);
 int unpin(const volatile void *page);
 
@@ -81,8 +63,7 @@ int unpin(const volatile void *page);
 uint64_t *new_readonly(void);
 uint64_t *new_table(unsigned int level);
 
-/* The L4 table in use, to be read, and the address of its entry @i. */
-const volatile uint64_t *live_l4(void);
+/* The address of entry @i of the L4 table in use. */
 maddr_t live_l4_entry(unsigned int i);
 
 /* Frames that are not ours: one of Xen's own, another domain's (or none). */

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: MIT
 #
-# The figures of the test cost.paths, as the tables and bars of docs/memory.md:
+# The figures bare.* of bench.elf, as the tables and bars of docs/memory.md:
 #
-#   awk -f tools/cost-paths.awk DOM0-LOG DOMU-LOG
+#   awk -f tools/cost-paths.awk build/bench/dom0.log build/bench/domU.log
 #
-# A line of it: "# cost: PATH | ENTRIES | FIRST TIME | LEAST", ticks per entry.
+# A line of it: "bench: bare.PATH.ENTRIES LEAST insn/entry cold FIRST-TIME".
 
 function bar(n,   s) { for (s = ""; n >= 25; n -= 50) s = s "#"; return s }
 function cell(n) { return n == "" ? "-" : n }
 
-/^# cost: / {
-    sub(/\r$/, ""); sub(/^# cost: /, "")
-    split($0, f, / \| /)
+/^bench: bare\..* insn\/entry / {
+    sub(/\r$/, "")
+    match($2, /\.[0-9]+$/)
+    name = substr($2, 6, RSTART - 6)
+    n = substr($2, RSTART + 1) + 0
     domain = FILENAME == ARGV[1] ? 0 : 1
-    if (!(f[1] in seen)) { seen[f[1]] = 1; names[++nr] = f[1] }
-    if (f[2] > 1) batch[f[1]] = f[2] > batch[f[1]] ? f[2] : batch[f[1]]
-    first[domain, f[1], f[2]] = f[3]
-    least[domain, f[1], f[2]] = f[4]
+    if (!(name in seen)) { seen[name] = 1; names[++nr] = name }
+    if (n > 1) batch[name] = n > batch[name] + 0 ? n : batch[name]
+    first[domain, name, n] = int($6)
+    least[domain, name, n] = int($3)
 }
 
 END {

@@ -3,32 +3,30 @@
  * What each way of changing page tables costs, by prepared hypercalls and none
  * of the kernel's own code: the floor under mm/.
  *
- * TSC ticks per entry, which under the lab's instruction-counting clock
- * (lab/run --icount) are instructions of guest and hypervisor.  Instructions
- * are not time: what a flush of the TLB costs afterwards, when the CPU walks the
- * tables again, is not in them.
- *
- * Each line is: path, number of entries, ticks for each the first time, and the
- * least of five times.  tools/cost-paths.awk makes the table of docs/memory.md.
+ * Instructions are not time: what a flush of the TLB costs afterwards, when the
+ * CPU walks the tables again, is not in them.  tools/cost-paths.awk makes the
+ * tables of docs/memory.md.
  */
-#include <arch/cpu.h>
 #include <plinth/bug.h>
+#include <plinth/errno.h>
+#include <plinth/features.h>
+#include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
-#include <plinth/printk.h>
 #include <plinth/space.h>
+#include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
 
-#include "abi.h"
+#include "../tests/bare.h"
+#include "bench.h"
 
-#define NR    PT_ENTRIES
-#define TIMES 5u
+#define NR PT_ENTRIES
 
 /* Two neighbours under one L2: the first keeps it alive, the second is ours. */
-#define KEEP _vaddr(0xffffa00000000000ul)
-#define BASE 0xffffa00000200000ul
+#define KEEP _vaddr(0xffffd10000000000ul)
+#define BASE 0xffffd10000200000ul
 
 static char *data; /* NR pages, mapped writable where they belong */
 static mfn_t frames[NR];
@@ -41,14 +39,6 @@ static struct mmu_update reqs[NR] __noinit;
 static struct mmuext_op ops[NR] __noinit;
 static struct multicall_entry calls[NR] __noinit;
 static pte_t values[NR]; /* what the entries are to become */
-
-static struct test_run *run; /* whose failures are counted */
-
-static void expect_ok(int rc, const char *what)
-{
-    if (rc != 0)
-        test_fail(run, __FILE__, __LINE__, "%s: %s", what, errno_name(rc));
-}
 
 /*
  * Steps that are not measured.
@@ -70,12 +60,12 @@ static void request(unsigned int i, maddr_t at, unsigned int cmd,
 
 static void set_one(maddr_t at, uint64_t value)
 {
-    expect_ok(set_at(at, value), "setting one entry");
+    bench_check(set_at(at, value), "setting one entry");
 }
 
 static void send_updates(unsigned int n)
 {
-    expect_ok(hypercall_mmu_update(reqs, n, NULL, DOMID_SELF), "updates");
+    bench_check(hypercall_mmu_update(reqs, n, NULL, DOMID_SELF), "updates");
 }
 
 static maddr_t entry(unsigned int i)
@@ -95,7 +85,7 @@ static void set_all(uint64_t flags)
     for (unsigned int i = 0; i < NR; i++)
         request(i, entry(i), 0, value_of(i, 0, flags));
     send_updates(NR);
-    expect_ok(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
+    bench_check(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
 }
 
 /* The pages' own mappings: with one, they are of the writable type already. */
@@ -105,32 +95,17 @@ static void set_own(uint64_t flags)
         request(i, maddr_add(data_ptes, i * sizeof(pte_t)), 0,
                 value_of(i, 0, flags));
     send_updates(NR);
-    expect_ok(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
+    bench_check(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
 }
 
 /*
  * Measuring.
  */
-static uint64_t first, least;
-
-static void report(const char *what, unsigned int n)
-{
-    say("# cost: %s | %u | %lu | %lu\n", what, n, first / n, least / n);
-}
-
 #define MEASURE(what, n, prepare, run)                                         \
     do {                                                                       \
-        least = ~0ul;                                                          \
-        for (unsigned int t_ = 0; t_ < TIMES; t_++) {                          \
-            uint64_t ticks_;                                                   \
-            prepare;                                                           \
-            ticks_ = rdtsc();                                                  \
-            run;                                                               \
-            ticks_ = rdtsc() - ticks_;                                         \
-            first = t_ == 0 ? ticks_ : first;                                  \
-            least = MIN(least, ticks_);                                        \
-        }                                                                      \
-        report(what, n);                                                       \
+        struct ticks all_;                                                     \
+        MEASURE_TICKS(all_, prepare, run);                                     \
+        figure("insn/entry", n, all_, 0, "bare.%s.%u", what, n);               \
     } while (0)
 
 static const unsigned int sizes[] = { 1, 8, 64, 512 };
@@ -243,30 +218,32 @@ static const struct path {
     bool one;         /* not worth a batch */
 } paths[] = {
     // clang-format off
-    { .what = "mmu_update, map RW", .way = by_requests, .to = RW },
-    { .what = "mmu_update, map RW, not mapped before", .way = by_requests, .to = RW, .cold = true },
-    { .what = "mmu_update, map R", .way = by_requests, .to = RO },
-    { .what = "mmu_update, unmap RW, no flush", .way = by_requests, .from = RW },
-    { .what = "mmu_update, unmap RW, one flush", .way = by_requests_and_flush, .from = RW },
-    { .what = "mmu_update, unmap RW, flush, multicall", .way = by_multicall_with_flush, .from = RW },
-    { .what = "mmu_update, unmap RW, INVLPG each", .way = by_requests_and_invlpgs, .from = RW },
-    { .what = "mmu_update, unmap R, no flush", .way = by_requests, .from = RO },
-    { .what = "mmu_update, RW to R", .way = by_requests, .from = RW, .to = RO },
-    { .what = "mmu_update, NX alone", .way = by_requests, .from = RWX, .to = RW },
-    { .what = "mmu_update, another frame", .way = by_requests, .from = RW, .to = RW, .shift = 1 },
-    { .what = "PRESERVE_AD, RW to R", .way = by_requests, .from = RW, .to = RO, .cmd = MMU_PT_UPDATE_PRESERVE_AD },
-    { .what = "PRESERVE_AD, NX alone", .way = by_requests, .from = RWX, .to = RW, .cmd = MMU_PT_UPDATE_PRESERVE_AD },
-    { .what = "update_va_mapping, map RW, UVMF_NONE", .way = by_va_none, .to = RW, .one = true },
-    { .what = "update_va_mapping, unmap, UVMF_NONE", .way = by_va_none, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, INVLPG local", .way = by_va_invlpg_local, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, INVLPG multi", .way = by_va_invlpg_multi, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, INVLPG all", .way = by_va_invlpg_all, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, TLB_FLUSH local", .way = by_va_flush_local, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, TLB_FLUSH multi", .way = by_va_flush_multi, .from = RW, .one = true },
-    { .what = "update_va_mapping, unmap, TLB_FLUSH all", .way = by_va_flush_all, .from = RW, .one = true },
-    { .what = "multicall of update_va_mapping, map RW", .way = by_multicall_of_vas, .to = RW },
-    { .what = "emulated store, map RW", .way = by_stores, .to = RW },
-    { .what = "emulated store, unmap RW", .way = by_stores, .from = RW },
+    { .what = "mmu_update.map_RW", .way = by_requests, .to = RW },
+    { .what = "mmu_update.map_RW.not_mapped_before", .way = by_requests, .to = RW, .cold = true },
+    { .what = "mmu_update.map_R", .way = by_requests, .to = RO },
+    { .what = "mmu_update.unmap_RW.no_flush", .way = by_requests, .from = RW },
+    { .what = "mmu_update.unmap_RW.one_flush", .way = by_requests_and_flush, .from = RW },
+    { .what = "mmu_update.unmap_RW.flush.multicall", .way = by_multicall_with_flush, .from = RW },
+    { .what = "mmu_update.unmap_RW.INVLPG_each", .way = by_requests_and_invlpgs, .from = RW },
+    { .what = "mmu_update.unmap_R.no_flush", .way = by_requests, .from = RO },
+    { .what = "mmu_update.RW_to_R", .way = by_requests, .from = RW, .to = RO },
+    { .what = "mmu_update.NX_alone", .way = by_requests, .from = RWX, .to = RW },
+    { .what = "mmu_update.another_frame", .way = by_requests, .from = RW, .to = RW, .shift = 1 },
+    { .what = "PRESERVE_AD.RW_to_R", .way = by_requests, .from = RW, .to = RO, .cmd = MMU_PT_UPDATE_PRESERVE_AD },
+    { .what = "PRESERVE_AD.RW_to_R.one_flush", .way = by_requests_and_flush, .from = RW, .to = RO, .cmd = MMU_PT_UPDATE_PRESERVE_AD },
+    { .what = "PRESERVE_AD.NX_alone", .way = by_requests, .from = RWX, .to = RW, .cmd = MMU_PT_UPDATE_PRESERVE_AD },
+    { .what = "update_va_mapping.map_RW.UVMF_NONE", .way = by_va_none, .to = RW, .one = true },
+    { .what = "update_va_mapping.unmap.UVMF_NONE", .way = by_va_none, .from = RW, .one = true },
+    { .what = "update_va_mapping.unmap.INVLPG_local", .way = by_va_invlpg_local, .from = RW, .one = true },
+    { .what = "update_va_mapping.RW_to_R.INVLPG_local", .way = by_va_invlpg_local, .from = RW, .to = RO, .one = true },
+    { .what = "update_va_mapping.unmap.INVLPG_multi", .way = by_va_invlpg_multi, .from = RW, .one = true },
+    { .what = "update_va_mapping.unmap.INVLPG_all", .way = by_va_invlpg_all, .from = RW, .one = true },
+    { .what = "update_va_mapping.unmap.TLB_FLUSH_local", .way = by_va_flush_local, .from = RW, .one = true },
+    { .what = "update_va_mapping.unmap.TLB_FLUSH_multi", .way = by_va_flush_multi, .from = RW, .one = true },
+    { .what = "update_va_mapping.unmap.TLB_FLUSH_all", .way = by_va_flush_all, .from = RW, .one = true },
+    { .what = "multicall_of_update_va_mapping.map_RW", .way = by_multicall_of_vas, .to = RW },
+    { .what = "emulated_store.map_RW", .way = by_stores, .to = RW },
+    { .what = "emulated_store.unmap_RW", .way = by_stores, .from = RW },
     // clang-format on
 };
 
@@ -284,8 +261,7 @@ static void check_path(const struct path *p, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++)
         if (!pte_same((pte_t){ table[i] }, values[i]))
-            test_fail(run, __FILE__, __LINE__, "%s: entry %u of %u is %#lx",
-                      p->what, i, n, table[i]);
+            bench_fail("%s: entry %u of %u is %#lx", p->what, i, n, table[i]);
 }
 
 static void measure_path(const struct path *p)
@@ -297,7 +273,7 @@ static void measure_path(const struct path *p)
     for (unsigned int i = 0; i < (p->one ? 1 : ARRAY_SIZE(sizes)); i++) {
         MEASURE(p->what, sizes[i], prepare_path(p, sizes[i]),
                 rc |= p->way(sizes[i]));
-        expect_ok(rc, p->what);
+        bench_check(rc, p->what);
         check_path(p, sizes[i]);
     }
     set_all(0);
@@ -307,14 +283,14 @@ static void measure_path(const struct path *p)
 
 static void measure_entries(void)
 {
-    expect_ok(
+    bench_check(
         hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables),
         "the assist");
     for (unsigned int i = 0; i < ARRAY_SIZE(paths); i++)
         measure_path(&paths[i]);
-    expect_ok(hypercall_vm_assist(VMASST_CMD_disable,
-                                  VMASST_TYPE_writable_pagetables),
-              "the assist");
+    bench_check(hypercall_vm_assist(VMASST_CMD_disable,
+                                    VMASST_TYPE_writable_pagetables),
+                "the assist");
 }
 
 /* Requests that touch no page table. */
@@ -331,12 +307,12 @@ static void measure_other_requests(void)
         MEASURE("MACHPHYS", n, , rc |= by_requests(n));
         for (unsigned int j = 0; j < n; j++)
             request(j, maddr_add(mfn_to_maddr(frames[0]), j * 8), 0, j);
-        MEASURE("mmu_update of plain memory", n, , rc |= by_requests(n));
+        MEASURE("mmu_update_of_plain_memory", n, , rc |= by_requests(n));
     }
-    expect_ok(rc, "other requests");
-    MEASURE("hypercall that does nothing", 1, ,
+    bench_check(rc, "other requests");
+    MEASURE("hypercall_that_does_nothing", 1, ,
             rc = hypercall_mmu_update(reqs, 0, NULL, DOMID_SELF));
-    MEASURE("store to plain memory", 1, , ((volatile uint64_t *)data)[0] = 1);
+    MEASURE("store_to_plain_memory", 1, , ((volatile uint64_t *)data)[0] = 1);
 }
 
 /*
@@ -346,7 +322,7 @@ static void unhook(void)
 {
     set_one(hook, 0);
     set_one(table_pte, pte_make(p2m_lookup(kaddr_pfn(table)), PTE_DATA).raw);
-    expect_ok(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
+    bench_check(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
 }
 
 static void rehook(void)
@@ -390,8 +366,18 @@ static void measure_whole(const char *what, uint64_t flags)
                 rc |= by_requests(2);
             });
     }
-    expect_ok(rc, what);
+    bench_check(rc, what);
     set_all(0);
+}
+
+static void prepare_unhook(unsigned int n)
+{
+    unhook();
+    fill(n, RW);
+    rehook();
+    request(0, hook, 0, 0);
+    request(1, table_pte, 0,
+            pte_make(p2m_lookup(kaddr_pfn(table)), PTE_DATA).raw);
 }
 
 static void measure_unhook(void)
@@ -399,29 +385,53 @@ static void measure_unhook(void)
     int rc = 0;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
-        MEASURE(
-            "whole table, unhooked", sizes[i],
-            {
-                unhook();
-                fill(sizes[i], RW);
-                rehook();
-                request(0, hook, 0, 0);
-            },
-            rc |= by_requests(1));
+        MEASURE("whole_table.unhooked", sizes[i], prepare_unhook(sizes[i]),
+                rc |= by_requests(1));
+        MEASURE("whole_table.unhooked.writable_again", sizes[i],
+                prepare_unhook(sizes[i]), rc |= by_requests(2));
         rehook();
     }
-    expect_ok(rc, "unhooking");
+    bench_check(rc, "unhooking");
+    set_all(0);
+}
+
+/*
+ * Frames that no table has ever mapped: those at the end of memory, while the
+ * physmap has not got there.  It can be done once.
+ */
+static void measure_new_frames(void)
+{
+    const uint64_t end = start_info()->nr_pages;
+    struct ticks t;
+    uint64_t start;
+    int rc = 0;
+
+    if (kaddr_lookup(_pfn(end - NR)) != NULL) {
+        bench_fail("paths: all memory is mapped");
+        return;
+    }
+    unhook();
+    request_hook();
+    for (unsigned int i = 0; i < NR; i++)
+        values[i] = pte_make(p2m_lookup(_pfn(end - NR + i)), RW);
+    start = rdtsc();
+    memcpy(table, values, PAGE_SIZE);
+    rc |= by_requests(2);
+    ticks_note(&t, 0, rdtsc() - start);
+    bench_check(rc, "new frames");
+    figure("insn/entry", NR, t, 0, "bare.whole_table.RW.new_frames.%u", NR);
     set_all(0);
 }
 
 static void measure_tables(void)
 {
-    measure_whole("whole table, RW", RW);
-    measure_whole("whole table, R", RO);
+    measure_whole("whole_table.RW", RW);
+    measure_whole("whole_table.R", RO);
     set_own(0);
-    measure_whole("whole table, RW, not mapped before", RW);
+    measure_whole("whole_table.RW.not_mapped_before", RW);
     set_own(PTE_DATA);
     measure_unhook();
+    measure_new_frames();
 }
 
 /*
@@ -432,7 +442,7 @@ static void measure_op(const char *what, unsigned int cmd, mfn_t mfn)
     int rc = 0;
 
     MEASURE(what, 1, , rc |= ext_frame(cmd, mfn));
-    expect_ok(rc, what);
+    bench_check(rc, what);
 }
 
 /* A page of @data becomes read-only, and back. */
@@ -440,7 +450,7 @@ static void set_page(unsigned int i, uint64_t flags)
 {
     set_one(maddr_add(data_ptes, i * sizeof(pte_t)),
             pte_make(frames[i], flags).raw);
-    expect_ok(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
+    bench_check(ext_va(MMUEXT_TLB_FLUSH_LOCAL, 0), "flush");
 }
 
 static void measure_pin(const char *pinned, const char *unpinned,
@@ -464,7 +474,7 @@ static void measure_pin(const char *pinned, const char *unpinned,
                 rc |= ext_frame(pin_op(level), mfn);
         },
         rc |= ext_frame(MMUEXT_UNPIN_TABLE, mfn));
-    expect_ok(rc, pinned);
+    bench_check(rc, pinned);
     set_page(level, PTE_DATA);
 }
 
@@ -488,15 +498,15 @@ static void copy_l4(unsigned int i)
 static void measure_pins(void)
 {
     fill_page(1, 0, 0);
-    measure_pin("pin L1, empty", "unpin L1, empty", 1);
+    measure_pin("pin_L1.empty", "unpin_L1.empty", 1);
     fill_page(1, NR, pte_make(frames[9], RW).raw);
-    measure_pin("pin L1, 512 pages RW", "unpin L1, 512 pages RW", 1);
+    measure_pin("pin_L1.512_pages_RW", "unpin_L1.512_pages_RW", 1);
     fill_page(2, 0, 0);
-    measure_pin("pin L2, empty", "unpin L2, empty", 2);
+    measure_pin("pin_L2.empty", "unpin_L2.empty", 2);
     fill_page(3, 0, 0);
-    measure_pin("pin L3, empty", "unpin L3, empty", 3);
+    measure_pin("pin_L3.empty", "unpin_L3.empty", 3);
     copy_l4(4);
-    measure_pin("pin L4, copy of the live one", "unpin L4, copy", 4);
+    measure_pin("pin_L4.copy_of_the_live_one", "unpin_L4.copy", 4);
 
     /* All four levels at once: pages 1 to 4, an L1 full of pages. */
     fill_page(2, 1, pte_make(frames[1], UPPER).raw);
@@ -504,7 +514,7 @@ static void measure_pins(void)
     fill_page(4, 1, pte_make(frames[3], UPPER).raw);
     for (unsigned int i = 1; i < 4; i++)
         set_page(i, PTE_DATA_RO);
-    measure_pin("pin L4 with L3, L2, full L1", "unpin L4 with all", 4);
+    measure_pin("pin_L4_with_L3.L2.full_L1", "unpin_L4_with_all", 4);
     for (unsigned int i = 1; i < 4; i++)
         set_page(i, PTE_DATA);
 }
@@ -516,23 +526,23 @@ static void measure_base_pointers(void)
 
     copy_l4(4);
     set_page(4, PTE_DATA_RO);
-    expect_ok(ext_frame(MMUEXT_PIN_L4_TABLE, frames[4]), "pin");
-    MEASURE("NEW_BASEPTR, pinned L4", 1,
+    bench_check(ext_frame(MMUEXT_PIN_L4_TABLE, frames[4]), "pin");
+    MEASURE("NEW_BASEPTR.pinned_L4", 1,
             rc |= ext_frame(MMUEXT_NEW_BASEPTR, live),
             rc |= ext_frame(MMUEXT_NEW_BASEPTR, frames[4]));
-    measure_op("NEW_BASEPTR, the same again", MMUEXT_NEW_BASEPTR, frames[4]);
-    expect_ok(ext_frame(MMUEXT_NEW_BASEPTR, live), "the live L4");
-    MEASURE("NEW_USER_BASEPTR, pinned L4", 1,
+    measure_op("NEW_BASEPTR.the_same_again", MMUEXT_NEW_BASEPTR, frames[4]);
+    bench_check(ext_frame(MMUEXT_NEW_BASEPTR, live), "the live L4");
+    MEASURE("NEW_USER_BASEPTR.pinned_L4", 1,
             rc |= ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)),
             rc |= ext_frame(MMUEXT_NEW_USER_BASEPTR, frames[4]));
-    expect_ok(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), "no user L4");
-    expect_ok(ext_frame(MMUEXT_UNPIN_TABLE, frames[4]), "unpin");
-    expect_ok(rc, "base pointers");
+    bench_check(ext_frame(MMUEXT_NEW_USER_BASEPTR, _mfn(0)), "no user L4");
+    bench_check(ext_frame(MMUEXT_UNPIN_TABLE, frames[4]), "unpin");
+    bench_check(rc, "base pointers");
 
-    MEASURE("NEW_BASEPTR, L4 that is not pinned", 1,
+    MEASURE("NEW_BASEPTR.L4_that_is_not_pinned", 1,
             rc |= ext_frame(MMUEXT_NEW_BASEPTR, live),
             rc |= ext_frame(MMUEXT_NEW_BASEPTR, frames[4]));
-    expect_ok(ext_frame(MMUEXT_NEW_BASEPTR, live), "the live L4");
+    bench_check(ext_frame(MMUEXT_NEW_BASEPTR, live), "the live L4");
     set_page(4, PTE_DATA);
 }
 
@@ -545,11 +555,11 @@ static void measure_upper(void)
     for (unsigned int i = 0; i < NR; i++)
         request(i, hook, 0, pte_make(mfn, i % 2 ? UPPER : UPPER | PTE_NX).raw);
     for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
-        MEASURE("mmu_update, NX of an L2 entry", sizes[i],
+        MEASURE("mmu_update.NX_of_an_L2_entry", sizes[i],
                 set_one(hook, pte_make(mfn, UPPER).raw),
                 rc |= by_requests(sizes[i]));
     set_one(hook, pte_make(mfn, UPPER).raw);
-    expect_ok(rc, "upper entries");
+    bench_check(rc, "upper entries");
 }
 
 static void measure_flushes(void)
@@ -590,7 +600,7 @@ static void measure_flushes(void)
             MEASURE(flushes[i].what, sizes[j], ,
                     rc |= hypercall_mmuext_op(ops, sizes[j], NULL, DOMID_SELF));
         }
-        expect_ok(rc, flushes[i].what);
+        bench_check(rc, flushes[i].what);
     }
 }
 
@@ -600,16 +610,16 @@ static void measure_own_clearing(void)
     const vaddr_t va = _vaddr(BASE);
     int rc = 0;
 
-    MEASURE("memset of a mapped page", 1, , memset(data, 0, PAGE_SIZE));
-    MEASURE("memcpy of a mapped page", 1, ,
+    MEASURE("memset_of_a_mapped_page", 1, , memset(data, 0, PAGE_SIZE));
+    MEASURE("memcpy_of_a_mapped_page", 1, ,
             memcpy(data, data + PAGE_SIZE, PAGE_SIZE));
-    MEASURE("map, memset, unmap", 1, , {
+    MEASURE("map.memset.unmap", 1, , {
         rc |=
             hypercall_update_va_mapping(va, pte_make(frames[0], RW), UVMF_NONE);
         memset(vaddr_to_ptr(va), 0, PAGE_SIZE);
         rc |= hypercall_update_va_mapping(va, (pte_t){ 0 }, UVMF_INVLPG);
     });
-    expect_ok(rc, "clearing");
+    bench_check(rc, "clearing");
 }
 
 static void measure_descriptors(void)
@@ -628,47 +638,49 @@ static void measure_descriptors(void)
 
     memset(page, 0, PAGE_SIZE);
     page[1] = data_segment;
-    MEASURE("update_descriptor, plain page", 1, ,
+    MEASURE("update_descriptor.plain_page", 1, ,
             rc |= hypercall_update_descriptor(at, data_segment));
     set_page(1, PTE_DATA_RO);
-    MEASURE("set_gdt, one page", 1, rc |= hypercall_set_gdt(NULL, 0),
+    MEASURE("set_gdt.one_page", 1, rc |= hypercall_set_gdt(NULL, 0),
             rc |= hypercall_set_gdt(&frame, 512));
-    MEASURE("update_descriptor, GDT in use", 1, ,
+    MEASURE("update_descriptor.GDT_in_use", 1, ,
             rc |= hypercall_update_descriptor(at, data_segment));
-    expect_ok(hypercall_set_gdt(NULL, 0), "no GDT");
+    bench_check(hypercall_set_gdt(NULL, 0), "no GDT");
 
     MEASURE("SET_LDT", 1, rc |= hypercall_mmuext_op(&none, 1, NULL, DOMID_SELF),
             rc |= hypercall_mmuext_op(&ldt, 1, NULL, DOMID_SELF));
     set_page(1, PTE_DATA); /* so that it is looked at once more */
     set_page(1, PTE_DATA_RO);
     MEASURE(
-        "first use of an LDT page", 1,
+        "first_use_of_an_LDT_page", 1,
         {
             rc |= hypercall_mmuext_op(&none, 1, NULL, DOMID_SELF);
             rc |= hypercall_mmuext_op(&ldt, 1, NULL, DOMID_SELF);
         },
         asm volatile("mov %0, %%es" ::"r"(1 << 3 | 4 | 3)));
-    MEASURE("use of an LDT page", 1, ,
+    MEASURE("use_of_an_LDT_page", 1, ,
             asm volatile("mov %0, %%es" ::"r"(1 << 3 | 4 | 3)));
     asm volatile("mov %0, %%es" ::"r"(0));
-    expect_ok(hypercall_mmuext_op(&none, 1, NULL, DOMID_SELF), "no LDT");
-    expect_ok(rc, "descriptors");
+    bench_check(hypercall_mmuext_op(&none, 1, NULL, DOMID_SELF), "no LDT");
+    bench_check(rc, "descriptors");
     set_page(1, PTE_DATA);
 }
 
-FATAL(cost, paths)
+void bench_paths(void)
 {
     struct walk w;
 
-    run = run_;
     data = page_alloc(9);
     table = page_alloc_zeroed(0);
-    REQUIRE(data != NULL && table != NULL);
+    if (data == NULL || table == NULL) {
+        bench_fail("paths: no memory");
+        return;
+    }
     for (unsigned int i = 0; i < NR; i++)
         frames[i] = p2m_lookup(pfn_add(kaddr_pfn(data), i));
     data_ptes = pte_address(data);
     table_pte = pte_address(table);
-    REQUIRE(space_map(&kernel_space, KEEP, frames, 1, MAP_R) == 0);
+    bench_check(space_map(&kernel_space, KEEP, frames, 1, MAP_R), "paths");
     walk_address(KEEP, &w);
     hook = walk_entry_maddr(&w, _vaddr(BASE), 2);
     rehook();
@@ -684,7 +696,7 @@ FATAL(cost, paths)
     measure_descriptors();
 
     unhook();
-    EXPECT_EQ(space_unmap(&kernel_space, KEEP, 1), 0);
+    bench_check(space_unmap(&kernel_space, KEEP, 1), "paths: unmap");
     page_free(table, 0);
     page_free(data, 9);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What a domain has beside memory: xenstore, a console, nothing to do; its boot. */
+#include <plinth/boot_report.h>
+#include <plinth/errno.h>
+#include <plinth/heap.h>
+#include <plinth/idle.h>
+#include <plinth/page.h>
+#include <plinth/printk.h>
+#include <plinth/start_info.h>
+#include <plinth/thread.h>
+#include <plinth/time.h>
+#include <plinth/xenstore.h>
+
+#include "bench.h"
+
+#define ROUNDS 20u
+
+/* Of guest, Xen, dom0 and xenstored together: the least of many. */
+void bench_xenstore(void)
+{
+    struct xs_connection *xs;
+    struct ticks t;
+    char *value;
+    int rc = xenstore(&xs);
+
+    if (rc == -ENODEV) {
+        say("bench skipped: xenstore: this domain has none\n");
+        return;
+    }
+    bench_check(rc, "xenstore");
+    if (rc != 0)
+        return;
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        const uint64_t start = rdtsc();
+
+        rc = xs_read(xs, XS_NO_TX, "name", &value, NULL);
+        ticks_note(&t, i, rdtsc() - start);
+        bench_check(rc, "reading the name");
+        if (rc == 0)
+            free(value);
+    }
+    figure("insn", 1, t, 0, "xenstore.read");
+}
+
+/* A line of 80 characters.  In place of dom0 it goes to the serial port, by Xen. */
+void bench_console(void)
+{
+    struct ticks t;
+
+    if (is_dom0()) {
+        say("bench skipped: console: this domain has none of its own\n");
+        return;
+    }
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t start;
+
+        thread_sleep(20 * NSEC_PER_MSEC); /* so that the last one is gone */
+        start = rdtsc();
+        say("a line of 80 characters: ......................................"
+            "................\n");
+        ticks_note(&t, i, rdtsc() - start);
+    }
+    figure("insn", 1, t, 0, "console.line_of_80");
+}
+
+/* After a sleep whose end a timer of Xen's brings, how late is it? */
+static void wake_up(void)
+{
+    struct ticks t;
+
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        const uint64_t deadline = ktime_ns() + 10 * NSEC_PER_MSEC;
+
+        thread_sleep_until(deadline);
+        ticks_note(&t, i, ktime_ns() - deadline);
+    }
+    figure("ns", 1, t, 0, "idle.late_by");
+}
+
+void bench_idle(void)
+{
+    const uint64_t before = idle_count();
+
+    thread_sleep(10 * NSEC_PER_SEC);
+    figure_count("wake-ups", idle_count() - before, "idle.wake_ups_in_10s");
+    wake_up();
+}
+
+void bench_boot(void)
+{
+    const struct page_stats pages = page_stats();
+    struct ticks t;
+
+    ticks_note(&t, 0, boot_cost());
+    figure("insn", 1, t, 0, "boot.entry_to_main");
+    figure_count("pages", start_info()->nr_pages - pages.free,
+                 "boot.pages_in_use");
+}
+
+/* Alive, with nothing to do, until somebody ends the domain. */
+void bench_stay(void)
+{
+    say("bench stays\n");
+    for (;;)
+        thread_sleep(3600 * NSEC_PER_SEC);
+}
