@@ -182,6 +182,8 @@ static int status_to_errno(int16_t status)
         [-GNTST_no_space] = ENOSPC,
     };
 
+    if (likely(status == GNTST_okay))
+        return 0;
     return status > 0 || -status >= (int)ARRAY_SIZE(errnos) ? -EIO
                                                             : -errnos[-status];
 }
@@ -618,7 +620,7 @@ static unsigned int __noinline unmap_batch(struct gnttab_map_grant_ref *ops,
         if (op->handle == NO_HANDLE)
             continue;
         op->status = status_to_errno(u++->status);
-        if (op->status == 0) {
+        if (likely(op->status == 0)) {
             op->handle = NO_HANDLE;
             done++;
         } else if (*first_error == 0) {
@@ -643,7 +645,7 @@ static int unmap_all(struct gnttab_map_grant_ref *ops, unsigned int nr,
 int grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr, void **p)
 {
     const struct gnttab_map_grant_ref *end = ops + nr;
-    unsigned int mapped = 0;
+    unsigned int mapped = nr;
     uint8_t *at;
     uintptr_t va;
     int rc = get_address(nr, (void **)&at);
@@ -660,11 +662,11 @@ int grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr, void **p)
     rc = hypercall_grant_table_op(GNTTABOP_map_grant_ref, ops, nr);
 
     for (struct gnttab_map_grant_ref *op = ops; op < end; op++) {
+        if (likely(op->status == GNTST_okay))
+            continue;
         op->status = status_to_errno(op->status);
-        if (op->status == 0)
-            mapped++;
-        else
-            op->handle = NO_HANDLE;
+        op->handle = NO_HANDLE;
+        mapped--;
         if (rc == 0)
             rc = op->status;
     }
