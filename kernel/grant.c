@@ -40,15 +40,16 @@ static struct {
 /*
  * Entries.
  */
-static size_t entry_size(void)
+static unsigned int entry_shift(void)
 {
-    return table.version == 1 ? sizeof(grant_entry_v1_t)
-                              : sizeof(grant_entry_v2_t);
+    return table.version == 1 ? 3 : 4;
 }
 
 static unsigned int nr_refs(unsigned int frames)
 {
-    return frames * (PAGE_SIZE / entry_size());
+    BUILD_BUG_ON(sizeof(grant_entry_v1_t) != 1 << 3);
+    BUILD_BUG_ON(sizeof(grant_entry_v2_t) != 1 << 4);
+    return frames << (PAGE_SHIFT - entry_shift());
 }
 
 /* Version 2 keeps what Xen says of an entry apart from it, in frames like these. */
@@ -63,7 +64,7 @@ static unsigned int status_frames(unsigned int frames)
 static grant_entry_header_t *header(grant_ref_t ref)
 {
     return (grant_entry_header_t *)((uint8_t *)table.entries +
-                                    ref * entry_size());
+                                    ((size_t)ref << entry_shift()));
 }
 
 static void set_frame(grant_ref_t ref, uint64_t frame)
@@ -84,7 +85,8 @@ static uint64_t get_frame(grant_ref_t ref)
 /* ..as the place behind the call of grant_access(), from _text on. */
 static uint32_t *giver(grant_ref_t ref)
 {
-    return &table.givers[ref / nr_refs(1)][ref % nr_refs(1)];
+    return &table.givers[ref >> (PAGE_SHIFT - entry_shift())]
+                        [ref & (nr_refs(1) - 1)];
 }
 
 static const void *page_of(grant_ref_t ref)
@@ -108,7 +110,7 @@ static bool is_waiting(grant_ref_t ref)
 }
 
 /* Is it somebody's?  Those that wait are ours. */
-static bool in_use(grant_ref_t ref)
+static inline bool in_use(grant_ref_t ref)
 {
     return ref >= GNTTAB_NR_RESERVED_ENTRIES && ref < table.fresh &&
            (header(ref)->flags & GTF_type_mask) == GTF_permit_access &&
@@ -147,7 +149,7 @@ static int revoke_v2(grant_entry_header_t *entry, const grant_status_t *status)
     return -EBUSY;
 }
 
-static int revoke(grant_ref_t ref)
+static inline int revoke(grant_ref_t ref)
 {
     return table.version == 1 ? revoke_v1(header(ref))
                               : revoke_v2(header(ref), &table.status[ref]);
