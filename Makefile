@@ -39,7 +39,6 @@ core += kernel/features.o kernel/boot_report.o
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
 core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
-core += arch/x86/pvclock.o
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
@@ -73,7 +72,7 @@ shell-core := kernel/shell.o kernel/shell_commands.o kernel/shell_xs.o
 
 # Applications: the self-tests, and the examples.
 selftest := $(patsubst %.c,%.o,$(sort $(wildcard tests/*.c))) lib/sha256.o $(shell-core)
-selftest += tests/user_code/demo.o tests/user_code/deeds.o
+selftest += tests/spin.o tests/user_code/demo.o tests/user_code/deeds.o
 hello := examples/hello/main.o
 shell := examples/shell/main.o $(shell-core)
 

@@ -77,6 +77,9 @@ bool bench_repeat(const char *name);
 void bench_begin(void);
 void bench_end(void);
 
+/* The TSC when main() was called. */
+extern uint64_t main_tsc;
+
 /* What there is to measure: a group of figures each.  Those of main.c's table. */
 void bench_hypercalls(void);
 void bench_paths(void);

@@ -92,6 +92,8 @@ void bench_boot(void)
     struct ticks t;
 
     ticks_note(&t, 0, boot_cost());
+    figure("insn", 1, t, 0, "boot.entry_to_all_up");
+    ticks_note(&t, 0, main_tsc - boot_tsc);
     figure("insn", 1, t, 0, "boot.entry_to_main");
     figure_count("pages", start_info()->nr_pages - pages.free,
                  "boot.pages_in_use");

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hot: a plugin of QEMU's TCG that counts the instructions of each translated block,
- * between two marks in the guest.
+ * hot: a plugin of QEMU's TCG that counts executed instructions, guest and hypervisor.
  *
- *     -plugin hot.so,begin=ADDRESS,end=ADDRESS,out=FILE
+ *     -plugin hot.so,begin=ADDRESS,end=ADDRESS,step=ADDRESS...,out=FILE
  *
- * The marks are addresses of functions, in hex.  From a call of the first to the next
- * call of the second everything counts, guest and hypervisor.  FILE has a line for each
- * block: address, instructions executed in it; and "rounds N" first.
+ * Addresses are those of functions of the guest, in hex.  From a call of begin to
+ * the next one of end each translated block counts.  Steps are met in their order:
+ * a call of one is noted when it was the turn of that one.
+ *
+ * FILE has "rounds N"; for each step that was met "step ADDRESS TOTAL", where TOTAL
+ * counts from the first step; and for each block its address and the instructions
+ * executed in it.
  *
  * Blocks are known by their virtual address, so two domains at one address are
  * counted as one: use it with one domain.  And with one CPU.
@@ -43,7 +46,8 @@ extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, simple_cb *cb,
 #define NO_REGISTERS  0 /* QEMU_PLUGIN_CB_NO_REGS */
 #define ADD_TO_UINT64 0 /* QEMU_PLUGIN_INLINE_ADD_U64 */
 
-#define MAX (1u << 20)
+#define MAX       (1u << 20)
+#define MAX_STEPS 64u
 
 int qemu_plugin_version = 1;
 
@@ -55,6 +59,12 @@ static uint32_t places[2 * MAX]; /* a hash table of block numbers, plus 1 */
 static uint32_t nr_blocks;
 static uint64_t mark_begin, mark_end, rounds;
 static bool counting;
+
+static struct step {
+    uint64_t address, total;
+} steps[MAX_STEPS];
+static unsigned int nr_steps, steps_met;
+static uint64_t total;
 static const char *out = "hot.out";
 
 /* The number of a block, which may have been translated before. */
@@ -99,6 +109,13 @@ static void end(unsigned int vcpu, void *user)
     rounds++;
 }
 
+static void step(unsigned int vcpu, void *user)
+{
+    (void)vcpu;
+    if (steps_met < nr_steps && user == &steps[steps_met])
+        steps[steps_met++].total = total;
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     const uint64_t address = qemu_plugin_tb_vaddr(tb);
@@ -109,7 +126,13 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, begin, NO_REGISTERS, NULL);
     if (address == mark_end)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, end, NO_REGISTERS, NULL);
+    for (unsigned int i = 0; i < nr_steps; i++)
+        if (address == steps[i].address)
+            qemu_plugin_register_vcpu_tb_exec_cb(tb, step, NO_REGISTERS,
+                                                 &steps[i]);
     qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_TO_UINT64, &counts[n], 1);
+    qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_TO_UINT64, &total,
+                                             blocks[n].size);
 }
 
 static void finish(qemu_plugin_id_t id, void *user)
@@ -123,6 +146,9 @@ static void finish(qemu_plugin_id_t id, void *user)
         return;
     }
     fprintf(file, "rounds %" PRIu64 "\n", rounds);
+    for (unsigned int i = 0; i < steps_met; i++)
+        fprintf(file, "step %" PRIx64 " %" PRIu64 "\n", steps[i].address,
+                steps[i].total - steps[0].total);
     for (uint32_t i = 0; i < nr_blocks; i++)
         if (sums[i] != 0)
             fprintf(file, "%" PRIx64 " %" PRIu64 "\n", blocks[i].address,
@@ -141,6 +167,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc,
             mark_begin = strtoull(argv[i] + 6, NULL, 16);
         else if (strncmp(argv[i], "end=", 4) == 0)
             mark_end = strtoull(argv[i] + 4, NULL, 16);
+        else if (strncmp(argv[i], "step=", 5) == 0 && nr_steps < MAX_STEPS)
+            steps[nr_steps++].address = strtoull(argv[i] + 5, NULL, 16);
         else if (strncmp(argv[i], "out=", 4) == 0)
             out = strdup(argv[i] + 4);
         else

@@ -49,6 +49,8 @@ static struct {
 } figures[FIGURES_MAX];
 static unsigned int nr_figures, failures;
 
+uint64_t main_tsc;
+
 void ticks_note(struct ticks *t, unsigned int i, uint64_t ticks)
 {
     if (i == 0)
@@ -160,8 +162,10 @@ static const char *to_repeat(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    const char *name = to_repeat(argc, argv);
+    const char *name;
 
+    main_tsc = rdtsc();
+    name = to_repeat(argc, argv);
     if (name != NULL)
         return !bench_repeat(name) ? EXIT_ERROR : failures ? EXIT_FAILURE : 0;
     if (!all_known(argc, argv))

@@ -4,6 +4,7 @@
  * what runs between the two marks.  By the names of its figures.
  */
 #include <plinth/errno.h>
+#include <plinth/events.h>
 #include <plinth/grant.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
@@ -12,6 +13,8 @@
 #include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/thread.h>
+#include <plinth/time.h>
+#include <plinth/trap.h>
 
 #include "../tests/bare.h"
 #include "bench.h"
@@ -146,6 +149,35 @@ static int page(uint64_t nr __unused)
     return 0;
 }
 
+static evtchn_port_t port;
+
+static void no_handler(evtchn_port_t p __unused, void *arg __unused)
+{
+}
+
+/* Far enough from the last one to be no storm. */
+static int make_port(uint64_t nr __unused)
+{
+    int rc = 0;
+
+    thread_sleep_until(ktime_ns() + EVENT_WINDOW_NS / 32);
+    if (port == 0)
+        rc = event_bind_ipi(0, no_handler, NULL, &port);
+    return rc ? rc : event_unmask(port);
+}
+
+static int send(uint64_t nr __unused)
+{
+    return event_send(port);
+}
+
+static int fault(uint64_t nr __unused)
+{
+    uint64_t value;
+
+    return probe_read((const void *)8, &value) == -EFAULT ? 0 : -EINVAL;
+}
+
 static int nothing(uint64_t nr __unused)
 {
     return 0;
@@ -172,6 +204,8 @@ static const struct {
     { "grant.map.512", PAGES, give, grants_map, unmap_and_take_back },
     { "grant.unmap.512", PAGES, give_and_map, grants_unmap, take_back },
     { "thread.yield", 0, nothing, yield, nothing },
+    { "event.to_self.ipi", 0, make_port, send, nothing },
+    { "trap.probe_read", 0, nothing, fault, nothing },
     { "page.alloc_free", 0, nothing, page, nothing },
 };
 

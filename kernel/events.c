@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/bug.h>
@@ -15,6 +17,15 @@
 #include <plinth/upcall.h>
 
 #include "events_abi.h"
+
+_Static_assert(FIX_SHARED_INFO == 0 &&
+                   offsetof(struct shared_info, vcpu_info) == 0,
+               "as THIS_VCPU_INFO() has it");
+_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_pending) ==
+                       VCPU_INFO_PENDING &&
+                   offsetof(struct vcpu_info, evtchn_upcall_mask) ==
+                       VCPU_INFO_MASK,
+               "as THIS_VCPU_INFO() has it");
 
 static const struct event_abi *abi = &event_abi_2l;
 
@@ -63,46 +74,10 @@ static struct event_vcpu {
 
 void events_upcall(struct regs *regs);
 
-/*
- * Upcalls, masked or not.
- */
-bool upcall_mask(void)
+/* Xen looks at the mask when it returns to the guest, from any hypercall. */
+void upcall_force(void)
 {
-    bool masked;
-
-    preempt_disable();
-    masked = this_vcpu_info()->evtchn_upcall_mask;
-    this_vcpu_info()->evtchn_upcall_mask = 1;
-    barrier();
-    preempt_enable();
-    return masked;
-}
-
-/*
- * Xen looks at the mask when it returns to the guest, and any hypercall makes
- * it do that.
- */
-void upcall_unmask(void)
-{
-    ASSERT(!this_vcpu()->in_event);
-    preempt_disable();
-    barrier();
-    this_vcpu_info()->evtchn_upcall_mask = 0;
-    barrier();
-    if (__atomic_load_n(&this_vcpu_info()->evtchn_upcall_pending,
-                        __ATOMIC_RELAXED))
-        (void)hypercall_xen_version(XENVER_version, NULL);
-    preempt_enable();
-}
-
-bool upcall_masked(void)
-{
-    bool masked;
-
-    preempt_disable();
-    masked = this_vcpu_info()->evtchn_upcall_mask;
-    preempt_enable();
-    return masked;
+    (void)hypercall_xen_version(XENVER_version, NULL);
 }
 
 /*

@@ -15,28 +15,11 @@
 _Static_assert(offsetof(struct thread, rsp) == 0x00, "as in switch.S");
 _Static_assert(offsetof(struct thread, stack_limit) == 0x08, "as in switch.S");
 
-/*
- * Of each vCPU.  Held from the choice of the next thread until that one runs
- * and the former is off its stack; masked, because handlers wake threads.
- */
-static struct runq {
-    struct spinlock lock;
-    uint32_t ready; /* a bit for each priority that has threads */
-    struct thread_list queues[THREAD_PRIORITIES];
-    struct thread *current;
-    struct thread *idle;
-    struct timer slice;
-    struct thread_stats stats;
-} runqs[MAX_VCPUS];
-
-static struct runq *this_runq(void)
-{
-    return &runqs[vcpu_id()];
-}
+struct runq runqs[MAX_VCPUS];
 
 struct thread *thread_current(void)
 {
-    return this_runq()->current;
+    return current_thread();
 }
 
 bool thread_may_wait(void)
@@ -158,10 +141,10 @@ static void finish_switch(struct thread *previous)
     const struct thread *me = rq->current;
 
     spin_release(&rq->lock);
-    trap_catch_load(me->catch);
+    this_vcpu()->catch = me->catch;
     if (me->fpu != NULL)
         fpu_restore(me->fpu);
-    if (me != rq->idle)
+    if ((me->fs_base | previous->fs_base) != 0)
         segment_base_for_thread(me->fs_base);
     if (previous->state == THREAD_EXITED)
         thread_gone(previous);
@@ -186,7 +169,7 @@ static void switch_to_next(struct runq *rq)
         return;
     }
     rq->stats.switches++;
-    me->catch = trap_catch_save();
+    me->catch = this_vcpu()->catch;
     if (me->fpu != NULL)
         fpu_save(me->fpu);
     finish_switch(switch_context(me, next));

@@ -54,6 +54,31 @@ struct thread {
     char name[24];
 };
 
+/*
+ * Of each vCPU.  Held from the choice of the next thread until that one runs
+ * and the former is off its stack; masked, because handlers wake threads.
+ */
+struct runq {
+    struct spinlock lock;
+    uint32_t ready; /* a bit for each priority that has threads */
+    struct thread *current;
+    struct thread *idle;
+    struct thread_list queues[THREAD_PRIORITIES];
+    struct timer slice;
+    struct thread_stats stats;
+};
+extern struct runq runqs[MAX_VCPUS];
+
+static inline struct runq *this_runq(void)
+{
+    return &runqs[vcpu_id()];
+}
+
+static inline struct thread *current_thread(void)
+{
+    return this_runq()->current;
+}
+
 void thread_list_push(struct thread_list *list, struct thread_link *link);
 void thread_list_remove(struct thread_list *list, struct thread_link *link);
 

@@ -13,7 +13,7 @@
  */
 int wait_queue_sleep(struct wait_queue *queue, uint64_t deadline)
 {
-    struct thread *me = thread_current();
+    struct thread *me = current_thread();
     int rc = 0;
 
     me->queue = queue;
@@ -50,72 +50,103 @@ struct thread *wait_queue_wake(struct wait_queue *queue)
 }
 
 /*
- * Mutexes.  The next owner is named by the former one, so nobody overtakes.
+ * Mutexes.  The word is the owner, and whether others may wait; without that it
+ * changes by one instruction, and else under the queue's lock.  The next owner is
+ * named by the former one, so nobody overtakes.
  */
+#define WAITED_FOR 1ul
+
+static uintptr_t mutex_word(const struct mutex *mutex)
+{
+    return __atomic_load_n(&mutex->word, __ATOMIC_RELAXED);
+}
+
+static struct thread *owner_of(const struct mutex *mutex)
+{
+    return (struct thread *)(mutex_word(mutex) & ~WAITED_FOR);
+}
+
+static bool change(struct mutex *mutex, uintptr_t from, uintptr_t to)
+{
+    return __atomic_compare_exchange_n(&mutex->word, &from, to, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 bool mutex_is_mine(const struct mutex *mutex)
 {
-    return mutex->owner == thread_current();
+    return owner_of(mutex) == current_thread();
+}
+
+/* Locked, so only the owner changes the word meanwhile, and only to 0. */
+static int lock_slowly(struct mutex *mutex, uint64_t deadline)
+{
+    const uintptr_t me = (uintptr_t)current_thread();
+
+    for (;;) {
+        const uintptr_t word = mutex_word(mutex);
+
+        if (word == 0 && change(mutex, 0, me))
+            return 0;
+        if (word != 0 && change(mutex, word, word | WAITED_FOR))
+            return wait_queue_sleep(&mutex->queue, deadline);
+    }
 }
 
 int mutex_lock_until(struct mutex *mutex, uint64_t deadline)
 {
-    struct thread *me = thread_current();
+    struct thread *me = current_thread();
     bool masked;
-    int rc = 0;
+    int rc;
 
-    if (CONFIG_DEBUG && unlikely(mutex->owner == me))
+    if (likely(change(mutex, 0, (uintptr_t)me)))
+        return 0;
+    if (CONFIG_DEBUG && unlikely(owner_of(mutex) == me))
         panic("mutex %p: thread \"%s\" holds it already", mutex, me->name);
     masked = spin_lock_events(&mutex->queue.lock);
-    if (mutex->owner == NULL)
-        mutex->owner = me;
-    else
-        rc = wait_queue_sleep(&mutex->queue, deadline);
+    rc = lock_slowly(mutex, deadline);
     spin_unlock_events(&mutex->queue.lock, masked);
     return rc;
 }
 
 void mutex_lock(struct mutex *mutex)
 {
-    BUG_ON(mutex_lock_until(mutex, KTIME_NEVER) != 0);
+    if (unlikely(!change(mutex, 0, (uintptr_t)current_thread())))
+        BUG_ON(mutex_lock_until(mutex, KTIME_NEVER) != 0);
 }
 
 int mutex_trylock(struct mutex *mutex)
 {
-    const bool masked = spin_lock_events(&mutex->queue.lock);
-    const int rc = mutex->owner == NULL ? 0 : -EBUSY;
-
-    if (rc == 0)
-        mutex->owner = thread_current();
-    spin_unlock_events(&mutex->queue.lock, masked);
-    return rc;
+    return change(mutex, 0, (uintptr_t)current_thread()) ? 0 : -EBUSY;
 }
 
-/* Masked. */
-static void release(struct mutex *mutex)
+/* Somebody waits, or has waited. */
+static void __noinline release_slowly(struct mutex *mutex)
 {
-    spin_acquire(&mutex->queue.lock);
-    mutex->owner = wait_queue_wake(&mutex->queue);
-    spin_release(&mutex->queue.lock);
+    const bool masked = spin_lock_events(&mutex->queue.lock);
+    struct thread *next;
+
+    next = wait_queue_wake(&mutex->queue);
+    __atomic_store_n(&mutex->word, next ? (uintptr_t)next | WAITED_FOR : 0,
+                     __ATOMIC_RELEASE);
+    spin_unlock_events(&mutex->queue.lock, masked);
 }
 
 static void check_owner(const struct mutex *mutex)
 {
-    const struct thread *owner = mutex->owner;
+    const struct thread *owner = owner_of(mutex);
 
-    if (CONFIG_DEBUG && unlikely(owner != thread_current()))
+    if (unlikely(owner != current_thread()))
         panic("mutex %p: thread \"%s\" unlocks what %s%s%s holds", mutex,
-              thread_current()->name, owner ? "\"" : "nobody",
+              current_thread()->name, owner ? "\"" : "nobody",
               owner ? owner->name : "", owner ? "\"" : "");
 }
 
 void mutex_unlock(struct mutex *mutex)
 {
-    bool masked;
-
-    check_owner(mutex);
-    masked = upcall_mask();
-    release(mutex);
-    upcall_restore(masked);
+    if (CONFIG_DEBUG)
+        check_owner(mutex);
+    if (unlikely(!change(mutex, (uintptr_t)current_thread(), 0)))
+        release_slowly(mutex);
 }
 
 /*
@@ -168,9 +199,8 @@ int condition_wait(struct condition *condition, struct mutex *mutex,
     bool masked;
     int rc;
 
-    check_owner(mutex);
     masked = spin_lock_events(&condition->queue.lock);
-    release(mutex);
+    mutex_unlock(mutex);
     rc = wait_queue_sleep(&condition->queue, deadline);
     spin_unlock_events(&condition->queue.lock, masked);
     mutex_lock(mutex);

@@ -9,31 +9,29 @@
 static uint64_t boot_ns; /* system time of ktime 0 */
 static uint64_t latest;  /* system time, as anybody has read it; only grows */
 
-static uint64_t read_own(void)
+/* What everybody has, or makes, the latest time there was. */
+static inline uint64_t now(void)
 {
-    uint64_t ns;
+    uint64_t ns, before;
 
-    preempt_disable();
+    if (unlikely(!shared_info_ready()))
+        return 0;
+
+    vcpu_stay();
     ns = pvclock_read(&this_vcpu_info()->time);
-    preempt_enable();
+    vcpu_leave();
+    before = __atomic_load_n(&latest, __ATOMIC_RELAXED);
+    do {
+        if (unlikely(ns <= before))
+            return before;
+    } while (unlikely(!__atomic_compare_exchange_n(
+        &latest, &before, ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)));
     return ns;
 }
 
 uint64_t system_time_ns(void)
 {
-    uint64_t ns, before;
-
-    if (!shared_info_ready())
-        return 0;
-
-    ns = read_own();
-    before = __atomic_load_n(&latest, __ATOMIC_RELAXED);
-    do {
-        if (ns <= before)
-            return before;
-    } while (!__atomic_compare_exchange_n(&latest, &before, ns, false,
-                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    return ns;
+    return now();
 }
 
 void time_init(void)
@@ -43,7 +41,7 @@ void time_init(void)
 
 uint64_t ktime_ns(void)
 {
-    return system_time_ns() - boot_ns;
+    return now() - boot_ns;
 }
 
 /* Xen's times are signed: what is beyond would be long ago. */

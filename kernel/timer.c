@@ -103,11 +103,6 @@ bool timer_cancel(struct timer *timer)
     return was_armed;
 }
 
-bool timer_armed(const struct timer *timer)
-{
-    return timer->armed;
-}
-
 /* @always: what Xen's timer is set for may not be what is noted here. */
 static void sync(bool always)
 {

@@ -16,6 +16,9 @@
 
 #define L2_SPAN (PT_ENTRIES * L1_SPAN)
 
+/* The kernel's half begins behind the L4 slots that are Xen's. */
+#define KERNEL_BASE (~0ul << 47 | (L4_XEN_LAST + 1ul) << pt_shift(4))
+
 /* One change: this many L1 tables, or a whole new L2 with all of its own. */
 #define BATCH_SPAN (32 * L1_SPAN)
 
@@ -56,15 +59,11 @@ static int check_range(const struct space *space, vaddr_t va, uint64_t nr)
     if (start % PAGE_SIZE != 0 || start == 0 || nr == 0 || nr >> 40 != 0 ||
         end < start || end + 1 == 0)
         return -EINVAL;
-    if (start < SELFMAP_END && end >= SELFMAP_BASE)
-        return -EINVAL;
-    /* One half, canonical, and not across Xen's part. */
-    if ((int64_t)(start << 16) >> 16 != (int64_t)start ||
-        (int64_t)(end << 16) >> 16 != (int64_t)end ||
-        is_kernels(start) != is_kernels(end))
-        return -EINVAL;
-    if (is_kernels(start) &&
-        (space != &kernel_space || pt_index(va, 4) <= L4_XEN_LAST))
+    if (!is_kernels(start))
+        return end >> 47 == 0 ? 0 : -EINVAL;
+    /* Above Xen's part, and so canonical; not the self-map's. */
+    if (space != &kernel_space || start < KERNEL_BASE ||
+        (start < SELFMAP_END && end >= SELFMAP_BASE))
         return -EINVAL;
     return 0;
 }
@@ -875,6 +874,22 @@ static void queue_entries(const struct space *space, uintptr_t start,
     }
 }
 
+/*
+ * One entry of a live table, which needs nothing to be kept: it is written or it is
+ * not.
+ */
+static int protect_one(const struct space *space, uintptr_t va, uint64_t flags)
+{
+    const struct l1 *l1 = l1_find(space, va);
+    uint64_t pte;
+
+    if (l1 == NULL || !(*entry_ptr(l1, va) & PTE_P))
+        return -ENOENT;
+    pte = changed(*entry_ptr(l1, va), flags);
+    return mmu_set_pte_keep_ad_now(l1_entry(l1, va), (pte_t){ pte },
+                                   _vaddr(space->users > 0 ? va : 0));
+}
+
 static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
                          uint64_t *old, uint64_t flags)
 {
@@ -905,11 +920,24 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
     return rc;
 }
 
-int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
+static int protect_many(struct space *space, uintptr_t start, uint64_t nr,
+                        uint64_t flags)
 {
-    const uintptr_t start = vaddr_x(va);
     const unsigned int order = page_order_for(nr * sizeof(uint64_t));
     uint64_t *old;
+    int rc;
+
+    /* What was, in case that Xen refuses a part. */
+    old = page_alloc(order);
+    rc = old == NULL
+             ? -ENOMEM
+             : protect_range(space, start, start + nr * PAGE_SIZE, old, flags);
+    page_free(old, order);
+    return rc;
+}
+
+int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
+{
     int rc = check_flags(flags);
 
     if (rc == 0)
@@ -917,11 +945,8 @@ int space_protect(struct space *space, vaddr_t va, uint64_t nr, uint64_t flags)
     if (rc != 0)
         return rc;
 
-    /* What was, in case that Xen refuses a part. */
-    old = page_alloc(order);
-    rc = old == NULL ? -ENOMEM
-                     : protect_range(space, start, start + nr * PAGE_SIZE, old,
-                                     leaf_flags(space, flags));
-    page_free(old, order);
+    flags = leaf_flags(space, flags);
+    rc = nr == 1 && space->live ? protect_one(space, vaddr_x(va), flags)
+                                : protect_many(space, vaddr_x(va), nr, flags);
     return end_change(space, rc);
 }

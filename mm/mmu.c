@@ -525,6 +525,21 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags)
     add_va(va, pte, flags, __builtin_return_address(0));
 }
 
+/* Those that were not queued. */
+static void __noinline refused_now(struct queue *q, enum kind kind,
+                                   uint64_t where, pte_t pte, int rc,
+                                   const void *by)
+{
+    q->stats.refused++;
+    q->refusal = (struct mmu_refusal){
+        .what = kind_names[kind],
+        .where = where,
+        .value = pte.raw,
+        .rc = rc,
+        .by = by,
+    };
+}
+
 /* With others before it, or a failure to inject, it takes the queue's way. */
 static int __noinline set_va_queued(vaddr_t va, pte_t pte, unsigned long flags,
                                     const void *by)
@@ -550,16 +565,9 @@ int __no_stack_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
     q->stats.hypercalls++;
     q->stats.entries++;
     rc = hypercall_update_va_mapping(va, pte, flags);
-    if (unlikely(rc != 0)) {
-        q->stats.refused++;
-        q->refusal = (struct mmu_refusal){
-            .what = kind_names[KIND_VA],
-            .where = vaddr_x(va),
-            .value = pte.raw,
-            .rc = rc,
-            .by = __builtin_return_address(0),
-        };
-    }
+    if (unlikely(rc != 0))
+        refused_now(q, KIND_VA, vaddr_x(va), pte, rc,
+                    __builtin_return_address(0));
     preempt_enable();
     return rc;
 }
@@ -601,6 +609,48 @@ static struct mmuext_op flush_of_page(vaddr_t va)
         .cmd = MMUEXT_INVLPG_LOCAL,
         .arg1.linear_addr = vaddr_x(va),
     };
+}
+
+static int __noinline set_keep_ad_queued(maddr_t at, pte_t pte, vaddr_t stale,
+                                         const void *by)
+{
+    mmu_begin();
+    add_pte(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, pte.raw, DOMID_SELF, by);
+    if (vaddr_x(stale) != 0)
+        mmu_flush_page(stale);
+    return mmu_end();
+}
+
+int mmu_set_pte_keep_ad_now(maddr_t at, pte_t pte, vaddr_t stale)
+{
+    const struct mmu_update req = {
+        .ptr = maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD,
+        .val = pte.raw,
+    };
+    const struct mmuext_op flush = flush_of_page(stale);
+    struct queue *q;
+    int rc;
+
+    preempt_disable();
+    q = this_queue();
+    if (unlikely((q->depth | inject) != 0)) {
+        rc = set_keep_ad_queued(at, pte, stale, __builtin_return_address(0));
+        preempt_enable();
+        return rc;
+    }
+
+    q->stats.hypercalls++;
+    q->stats.entries++;
+    rc = hypercall_mmu_update(&req, 1, NULL, DOMID_SELF);
+    if (unlikely(rc != 0)) {
+        refused_now(q, KIND_PTE, req.ptr, pte, rc, __builtin_return_address(0));
+    } else if (vaddr_x(stale) != 0) {
+        q->stats.hypercalls++;
+        q->stats.invlpgs++;
+        BUG_ON(hypercall_mmuext_op(&flush, 1, NULL, DOMID_SELF) != 0);
+    }
+    preempt_enable();
+    return rc;
 }
 
 /* The flushes noted become the last requests. */

@@ -70,11 +70,31 @@ static void drop_spares(void)
     }
 }
 
+/* Pages at the start of the area, at which nothing is ever mapped. */
+#define KEPT 1
+
+/*
+ * Tables that become empty are given back, and making three of them costs as much
+ * as ten stacks.  So the first page stays reserved, and with it the tables of the
+ * first 2 MiB, where most of what comes and goes is.  Twice would do no harm.
+ */
+static int keep_tables(void)
+{
+    static bool kept;
+    int rc = 0;
+
+    if (!__atomic_load_n(&kept, __ATOMIC_RELAXED)) {
+        rc = space_reserve(&kernel_space, _vaddr(VMAP_BASE), KEPT);
+        __atomic_store_n(&kept, rc == 0, __ATOMIC_RELAXED);
+    }
+    return rc;
+}
+
 /* On first use: the area as one free range takes a node for good. */
 static int init_once(void)
 {
     return area.end != 0 ? 0
-                         : ranges_init(&area, VMAP_BASE / PAGE_SIZE,
+                         : ranges_init(&area, VMAP_BASE / PAGE_SIZE + KEPT,
                                        VMAP_END / PAGE_SIZE);
 }
 
@@ -128,8 +148,10 @@ static void give_range(uint64_t start, uint64_t nr)
 static int begin(uint64_t nr, vaddr_t *va)
 {
     uint64_t start;
-    const int rc = take_range(nr, &start);
+    int rc = keep_tables();
 
+    if (rc == 0)
+        rc = take_range(nr, &start);
     if (rc == 0)
         *va = _vaddr(start * PAGE_SIZE);
     return rc;

@@ -86,6 +86,20 @@ expect 2 "a run that did not come to its end" collect
 said 'did not come to its end'
 expect 2 "no log" bench/collect
 
+# ---- plots
+
+log "$good"
+expect 0 "figures for a plot" collect --json "$work/one.json"
+mkdir "$work/bin" "$work/img"
+for tool in bash dirname; do ln -s "$(command -v $tool)" "$work/bin/"; done
+expect 0 "no gnuplot" env PATH="$work/bin" bench/plot "$work/one.json" "$work/img"
+said 'no plots without gnuplot: apt-get install gnuplot-nox'
+if command -v gnuplot >/dev/null; then
+    expect 0 "figures that are missing" bench/plot "$work/one.json" "$work/img"
+    said 'bench-boot\.svg is not drawn: figures are missing'
+    check "... and nothing is drawn" rmdir "$work/img"
+fi
+
 # ---- the figures of bench.elf itself, whatever they are
 
 if [ ! -e "$BUILD/bench.elf" ]; then

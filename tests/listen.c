@@ -5,7 +5,8 @@
 
 #include "listen.h"
 
-static char heard[12288];
+/* Cleared by listen_start(), and so not at each boot. */
+static char heard[12288] __section(".bss.noinit");
 static size_t len;
 static printk_sink_t *before;
 

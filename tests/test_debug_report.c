@@ -5,16 +5,20 @@
 #include <plinth/printk.h>
 #include <plinth/spinlock.h>
 #include <plinth/string.h>
+#include <plinth/sync.h>
 #include <plinth/test.h>
 #include <plinth/thread.h>
 #include <plinth/time.h>
 
 #include "listen.h"
 
-static int waits(void *arg)
+/* Until it is told to go, however long the report takes. */
+static int waits(void *may_go)
 {
-    thread_sleep_until(*(uint64_t *)arg);
-    return 0;
+    const int rc = completion_wait(may_go, KTIME_NEVER);
+
+    barrier(); /* no tail call: this function is on the stack meanwhile */
+    return rc;
 }
 
 static void report(evtchn_port_t port __unused, void *arg __unused)
@@ -36,13 +40,13 @@ static void expect_report(struct test_run *run_, const char *text)
 /* In a handler, over a thread that holds a spinlock and one that is not. */
 TEST(debug_report, from_a_handler)
 {
-    uint64_t until = ktime_ns() + 100 * NSEC_PER_MSEC;
+    struct completion may_go = { 0 };
     struct spinlock lock = { 0 };
     struct thread *t;
     evtchn_port_t port;
     const char *text;
 
-    REQUIRE(thread_create("test", waits, &until, NULL, &t) == 0);
+    REQUIRE(thread_create("test", waits, &may_go, NULL, &t) == 0);
     thread_yield();
     REQUIRE(event_bind_ipi(0, report, NULL, &port) == 0);
     EXPECT_EQ(event_unmask(port), 0);
@@ -66,22 +70,24 @@ TEST(debug_report, from_a_handler)
     EXPECT(strstr(text, "not to be counted now; heap: ") != NULL);
 
     EXPECT_EQ(event_close(port), 0);
+    complete(&may_go);
     EXPECT_EQ(thread_join(t, KTIME_NEVER, NULL), 0);
 }
 
 TEST(debug_report, from_a_thread)
 {
-    uint64_t until = ktime_ns() + 100 * NSEC_PER_MSEC;
+    struct completion may_go = { 0 };
     struct thread *t;
     evtchn_port_t port;
 
-    REQUIRE(thread_create("test", waits, &until, NULL, &t) == 0);
+    REQUIRE(thread_create("test", waits, &may_go, NULL, &t) == 0);
     thread_yield();
     REQUIRE(event_bind_ipi(0, report, NULL, &port) == 0);
     listen_start();
     debug_report();
     expect_report(run_, listen_end());
     EXPECT_EQ(event_close(port), 0);
+    complete(&may_go);
     EXPECT_EQ(thread_join(t, KTIME_NEVER, NULL), 0);
 }
 

@@ -19,7 +19,9 @@
 #include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
+#include <plinth/trap.h>
 #include <plinth/upcall.h>
+#include <plinth/watch.h>
 
 #include "abi.h"
 #include "listen.h"
@@ -874,6 +876,107 @@ static void fault(evtchn_port_t port __unused, void *arg __unused)
     volatile int *volatile nothing = NULL;
 
     *nothing = 1;
+}
+
+/*
+ * The way back from an upcall may be interrupted by the next one, at each of its
+ * instructions.  So a debug trap steps along it, and at the one whose turn it is
+ * has an event pending when it goes back there, by the iret hypercall.
+ */
+extern const char upcall_leave[], upcall_left[];
+extern volatile bool spin_over;
+bool spin_with_registers_full(void);
+
+#define MAX_STEPS 64u
+
+static struct {
+    evtchn_port_t port;
+    unsigned int steps, turn; /* the first is step 0 */
+    unsigned int handled;
+    uint64_t interrupted; /* RIP, as entry.S has put it on the event stack */
+    bool raised;
+} way_back;
+
+static void end_spin(struct timer *timer __unused, void *arg __unused)
+{
+    spin_over = true;
+}
+
+static void on_way_back(evtchn_port_t port __unused, void *arg __unused)
+{
+    way_back.handled++;
+    way_back.interrupted = ((const uint64_t *)this_vcpu()->event_stack)[-1];
+}
+
+static bool is_way_back(uint64_t rip)
+{
+    return rip >= (uintptr_t)upcall_leave && rip < (uintptr_t)upcall_left;
+}
+
+static bool step(struct regs *regs, uint64_t address __unused)
+{
+    (void)hypercall_set_debugreg(7, 0);
+    (void)hypercall_set_debugreg(6, 0xffff0ff0);
+    regs->rflags &= ~(uint64_t)RFLAGS_TF;
+    if (!is_way_back(regs->rip) || way_back.raised ||
+        way_back.steps == MAX_STEPS)
+        return true;
+    if (way_back.steps++ != way_back.turn) {
+        regs->rflags |= RFLAGS_TF;
+        return true;
+    }
+    (void)upcall_mask();
+    way_back.raised = event_send(way_back.port) == 0;
+    regs->vector = TRAP_NMI; /* for entry.S: by the hypercall, which unmasks */
+    return true;
+}
+
+static void go_that_way(struct test_run *run_, unsigned int turn)
+{
+    struct timer timer;
+    int slot;
+
+    way_back.steps = way_back.handled = 0;
+    way_back.turn = turn;
+    way_back.raised = spin_over = false;
+    timer_setup(&timer, end_spin, NULL);
+    timer_arm(&timer, ktime_ns() + NSEC_PER_MSEC);
+    slot = watch_set(_vaddr((uintptr_t)upcall_leave), 1, WATCH_EXECUTE, NULL,
+                     NULL);
+    EXPECT(slot >= 0);
+    EXPECT(spin_with_registers_full());
+    EXPECT_EQ(watch_clear(slot), 0);
+    EXPECT_EQ(way_back.handled, way_back.raised);
+    /* The newer frame was dropped: it would be on the stack with the older. */
+    if (way_back.raised)
+        EXPECT(!is_way_back(way_back.interrupted));
+    EXPECT(!upcall_masked());
+}
+
+/* Again if the timer was quicker than the watchpoint. */
+static bool interrupt_way_back(struct test_run *run_, unsigned int turn)
+{
+    unsigned int tries = 0;
+
+    do
+        go_that_way(run_, turn);
+    while (way_back.steps == 0 && ++tries < 100);
+    EXPECT(way_back.steps != 0);
+    return way_back.raised;
+}
+
+TEST(events, way_back_can_be_interrupted_anywhere)
+{
+    trap_handler_t *before = trap_set_handler(TRAP_DB, step);
+    unsigned int turn = 1; /* at step 0 upcalls are masked yet */
+
+    way_back.port = open_ipi(on_way_back, NULL);
+    while (interrupt_way_back(run_, turn) && run_->failures == 0)
+        turn++;
+    (void)trap_set_handler(TRAP_DB, before);
+    /* The store, a test, a jump, 15 loads, an addition, iretq. */
+    EXPECT_EQ(turn, 20);
+    EXPECT_EQ(event_close(way_back.port), 0);
 }
 
 /* The call trace goes on in what was interrupted. */

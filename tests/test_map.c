@@ -258,6 +258,36 @@ TEST(map, protect_keeps_accessed_and_dirty)
     teardown(run_);
 }
 
+/* One page of a live table goes by itself, and not by the queue. */
+TEST(map, protect_of_one_page)
+{
+    struct mmu_stats before;
+    pte_t pte;
+
+    REQUIRE(setup());
+    EXPECT_EQ(map(0, 1, MAP_RW & ~(PTE_A | PTE_D)), 0);
+    *at(0) = 1; /* and so the TLB has it as writable */
+    before = mmu_stats();
+    EXPECT_EQ(protect(0, 1, MAP_R), 0);
+    EXPECT_EQ(mmu_stats().hypercalls - before.hypercalls, 2);
+    EXPECT_FAULT(TRAP_PF, *at(0) = 2);
+    pte = space_query(&kernel_space, ptr_to_vaddr(at(0)));
+    EXPECT_EQ(pte.raw & (PTE_A | PTE_D | PTE_RW), PTE_A | PTE_D);
+    EXPECT_EQ(protect(0, 1, MAP_RW), 0);
+    *at(0) = 3;
+    EXPECT_EQ(protect(1, 1, MAP_RW), -ENOENT);
+    EXPECT_EQ(protect(2048, 1, MAP_RW), -ENOENT);
+    EXPECT_EQ(unmap(0, 1), 0);
+
+    frames[0] = walk_current_l4();
+    EXPECT_EQ(map(0, 1, MAP_R), 0);
+    EXPECT_EQ(protect(0, 1, MAP_RW), -EBUSY);
+    EXPECT_EQ(mmu_refusal()->rc, -EBUSY);
+    EXPECT_FAULT(TRAP_PF, *at(0) = 1);
+    EXPECT_EQ(unmap(0, 1), 0);
+    teardown(run_);
+}
+
 /* A frame in the middle that Xen refuses: nothing of the range is there. */
 TEST(map, refused_frame_leaves_nothing)
 {

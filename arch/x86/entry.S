@@ -24,13 +24,18 @@
  * ends the domain: there is no double fault in PV.  That is why __fentry__ looks
  * ahead, see below.
  *
- * The way back is always the iret hypercall: it restores the upcall mask from
- * RFLAGS.IF atomically, ends an NMI's blocking, and re-checks for events.
+ * The way back to the kernel is a native iretq where nothing but the registers is
+ * to be restored.  Else it is the iret hypercall, which also ends the blocking of
+ * NMIs and machine checks, goes to user mode, and unmasks upcalls in the same
+ * step.
  */
 #define __ASSEMBLY__ 1
 #include <arch/asm.h>
 #include <arch/regs.h>
 #include <arch/vcpu.h>
+#include <xen/xen.h>
+
+#define KERNEL_CS_RPL0 0x30 /* the low byte of CS, as Xen shows the kernel's */
 
     .text
 
@@ -109,7 +114,9 @@ END_FUNCTION(trap_entry_\name)
 /*
  * From user mode: user_run() returns.  From the kernel:
  * 22 words below the frame Xen aligned to 16, so RSP is aligned for the call.
- * DF is as the interrupted code had it, and C wants it clear.
+ * DF is as the interrupted code had it, and C wants it clear.  Exceptions leave
+ * the upcall mask alone (traps.c says so to Xen), so there is nothing to unmask;
+ * RFLAGS.IF is not for ring 3 to change, and iretq does not.
  */
 FUNCTION(trap_common)
     testb   $3, REGS_CS - REGS_VECTOR(%rsp)
@@ -118,8 +125,15 @@ FUNCTION(trap_common)
     cld
     mov     %rsp, %rdi
     call    trap_dispatch
-trap_return:
+    cmpl    $VECTOR_NMI, REGS_VECTOR(%rsp)
+    je      1f
+    cmpl    $VECTOR_MC, REGS_VECTOR(%rsp)
+    je      1f
+    movq    $FLAT_KERNEL_CS, REGS_CS(%rsp)
     RESTORE_REGS
+    add     $16, %rsp           /* the vector, the error code */
+    iretq
+1:  RESTORE_REGS
     add     $8, %rsp            /* the vector */
     movq    $0, (%rsp)          /* the error code: now the iret's flags */
     jmp     hypercall_slot_iret /* pushes RCX, R11, RAX and leaves for good */
@@ -143,19 +157,34 @@ END_FUNCTION(trap_common)
  * The two words on top look like those of a call, so that a call trace goes on
  * in the interrupted code.
  *
- * The way back is the iret hypercall here too.  Whoever unmasks events before a
- * native iretq has a window between the two, in which the next upcall builds
- * its frame on top of this one, again and again; it has to find out from the
- * interrupted RIP and to merge the two frames.  Xen unmasks, looks for pending
- * events and returns in one, for the price of a hypercall.
+ * The way back: upcalls are unmasked, and if none is pending the registers are
+ * loaded and iretq is done.  From the first of these instructions on, up to iretq,
+ * the next upcall may come, and would build its frame on top of this one, again
+ * and again.  So the entry looks whether it has interrupted that part, and then
+ * drops the new frame and goes on with the old one:
+ *
+ *   - before iretq, RSP is still at the old frame, and all in there is as it was,
+ *     since registers are loaded by moves: what has been loaded is not needed;
+ *   - at iretq all registers are loaded, and only the five words that iretq wants
+ *     are left of the old frame.  It is made again below them.
+ *
+ * To user mode it is the iret hypercall, which has no such part.
  */
 FUNCTION(trap_entry_upcall)
     pop     %rcx
     pop     %r11
+    push    %rax
+    mov     8(%rsp), %rax
+    sub     $upcall_leave, %rax
+    cmp     $(upcall_left - upcall_leave), %rax
+    pop     %rax
+    jb      upcall_while_leaving
+upcall_save:
     push    $0
     push    $VECTOR_UPCALL
     SAVE_REGS
     cld
+upcall_saved:
     mov     %rsp, %rbx
     mov     THIS_VCPU(VCPU_EVENT_STACK), %rsp
     push    REGS_RIP(%rbx)
@@ -178,9 +207,50 @@ FUNCTION(trap_entry_upcall)
     call    sched_upcall_end
     mov     %rbx, %rsp
     testb   $3, REGS_CS(%rsp)
-    jz      trap_return
+    jnz     upcall_leave_to_user
+    movq    $FLAT_KERNEL_CS, REGS_CS(%rsp)
+
+    .globl upcall_leave, upcall_left
+upcall_leave:
+    movb    $0, THIS_VCPU_INFO(VCPU_INFO_MASK)
+    cmpb    $0, THIS_VCPU_INFO(VCPU_INFO_PENDING)
+    je      1f
+    movb    $1, THIS_VCPU_INFO(VCPU_INFO_MASK)
+    movb    $KERNEL_CS_RPL0, REGS_CS(%rsp)
+    jmp     upcall_saved
+1:  mov     REGS_R15(%rsp), %r15
+    mov     REGS_R14(%rsp), %r14
+    mov     REGS_R13(%rsp), %r13
+    mov     REGS_R12(%rsp), %r12
+    mov     REGS_RBP(%rsp), %rbp
+    mov     REGS_RBX(%rsp), %rbx
+    mov     REGS_R11(%rsp), %r11
+    mov     REGS_R10(%rsp), %r10
+    mov     REGS_R9(%rsp), %r9
+    mov     REGS_R8(%rsp), %r8
+    mov     REGS_RAX(%rsp), %rax
+    mov     REGS_RCX(%rsp), %rcx
+    mov     REGS_RDX(%rsp), %rdx
+    mov     REGS_RSI(%rsp), %rsi
+    mov     REGS_RDI(%rsp), %rdi
+    add     $REGS_RIP, %rsp
+upcall_iretq:
+    iretq
+upcall_left:
+
+upcall_leave_to_user:
     RESTORE_REGS
     jmp     user_leave          /* user_run() may go back at once */
+
+/* The word at RSP + 24 is the interrupted RSP: MOV changes no flag. */
+upcall_while_leaving:
+    cmpq    $upcall_iretq, (%rsp)
+    mov     24(%rsp), %rsp
+    je      1f
+    movb    $KERNEL_CS_RPL0, REGS_CS(%rsp)
+    jmp     upcall_saved
+1:  movb    $KERNEL_CS_RPL0, REGS_CS - REGS_RIP(%rsp)
+    jmp     upcall_save
 END_FUNCTION(trap_entry_upcall)
 
 /*

@@ -71,7 +71,6 @@ static const struct {
 /* clang-format on */
 
 static trap_handler_t *handlers[TRAP_VECTORS];
-static struct trap_catch *innermost;
 static struct trap_failsafe_info failsafe;
 
 struct extable_entry {
@@ -154,28 +153,18 @@ void trap_failsafe(const struct failsafe_frame *frame)
     failsafe.gs = frame->gs;
 }
 
-struct trap_catch *trap_catch_save(void)
-{
-    return innermost;
-}
-
-void trap_catch_load(struct trap_catch *c)
-{
-    innermost = c;
-}
-
 int trap_catch_arm(struct trap_catch *c)
 {
-    c->outer = innermost;
+    c->outer = this_vcpu()->catch;
     c->in_event = this_vcpu()->in_event;
-    innermost = c;
+    this_vcpu()->catch = c;
     return 0;
 }
 
 void trap_catch_end(struct trap_catch *c)
 {
-    BUG_ON(innermost != c);
-    innermost = c->outer;
+    BUG_ON(this_vcpu()->catch != c);
+    this_vcpu()->catch = c->outer;
 }
 
 static uint64_t here(const int32_t *field)
@@ -211,13 +200,13 @@ static bool fixed_up(struct regs *regs)
 
 static bool caught(struct regs *regs, uint64_t address)
 {
-    struct trap_catch *c = innermost;
+    struct trap_catch *c = this_vcpu()->catch;
 
     /* A fault of an event handler is not the interrupted code's to catch. */
     if (c == NULL || !is_fault(regs) || c->in_event != this_vcpu()->in_event)
         return false;
 
-    innermost = c->outer;
+    this_vcpu()->catch = c->outer;
     c->trap = (struct trap){
         .vector = regs->vector,
         .error = regs->error,

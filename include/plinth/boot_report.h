@@ -16,3 +16,6 @@ void boot_report(void);
  * clock that is instructions, of guest and hypervisor together.
  */
 uint64_t boot_cost(void);
+
+/* The TSC at the entry point. */
+extern uint64_t boot_tsc;

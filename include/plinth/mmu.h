@@ -99,6 +99,12 @@ void mmu_set_va(vaddr_t va, pte_t pte, unsigned long flags);
 int __must_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags);
 
 /*
+ * As mmu_set_pte_keep_ad(), at once; then @stale, the page that the entry maps, is
+ * flushed.  A @stale of 0: it has been loaded nowhere.
+ */
+int __must_check mmu_set_pte_keep_ad_now(maddr_t at, pte_t pte, vaddr_t stale);
+
+/*
  * Translations of @va, or all, are stale, on all vCPUs that may have them: there
  * is one so far.
  */
@@ -106,8 +112,8 @@ void mmu_flush_page(vaddr_t va);
 void mmu_flush_all(void);
 
 /*
- * The refused request that the last failed end, send or mmu_set_va_now() told
- * of; @by queued it.
+ * The refused request that the last failed end, send or ..._now() told of; @by
+ * queued it.
  */
 struct mmu_refusal {
     const char *what; /* "mmu_update", "mmuext_op", "update_va_mapping" */

@@ -56,7 +56,7 @@ struct thread *wait_queue_wake(struct wait_queue *queue);
 
 struct mutex {
     struct wait_queue queue;
-    struct thread *owner;
+    uintptr_t word; /* who holds it; kernel/sync.c */
 };
 
 void mutex_lock(struct mutex *mutex);

@@ -55,7 +55,10 @@ void timer_arm(struct timer *timer, uint64_t deadline);
  */
 bool timer_cancel(struct timer *timer);
 
-bool timer_armed(const struct timer *timer);
+static inline bool timer_armed(const struct timer *timer)
+{
+    return timer->armed;
+}
 
 /*
  * Have Xen's timer say what the queue of this vCPU does.  Cancelling leaves it

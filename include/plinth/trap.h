@@ -119,10 +119,6 @@ struct trap_catch {
 int __attribute__((returns_twice)) trap_catch_begin(struct trap_catch *c);
 void trap_catch_end(struct trap_catch *c);
 
-/* For the scheduler: those armed are a thread's own. */
-struct trap_catch *trap_catch_save(void);
-void trap_catch_load(struct trap_catch *c);
-
 /*
  * Loads and stores that may fault.  Return 0, or -EFAULT with nothing written.
  * @p is aligned to 8.

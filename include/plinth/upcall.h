@@ -14,13 +14,49 @@
 
 #include <stdbool.h>
 
+#include <arch/vcpu.h>
+#include <plinth/bug.h>
+#include <plinth/shared_info.h>
+
 /* Mask them; were they masked before? */
-bool upcall_mask(void);
+static inline bool upcall_mask(void)
+{
+    bool masked;
+
+    vcpu_stay();
+    masked = this_vcpu_info()->evtchn_upcall_mask;
+    this_vcpu_info()->evtchn_upcall_mask = 1;
+    barrier();
+    vcpu_leave();
+    return masked;
+}
+
+/* Have Xen deliver what is pending. */
+void upcall_force(void);
 
 /* Unmask them, and have handled what is pending.  Not in event handlers. */
-void upcall_unmask(void);
+static inline void upcall_unmask(void)
+{
+    ASSERT(!this_vcpu()->in_event);
+    preempt_disable();
+    barrier();
+    this_vcpu_info()->evtchn_upcall_mask = 0;
+    barrier();
+    if (unlikely(__atomic_load_n(&this_vcpu_info()->evtchn_upcall_pending,
+                                 __ATOMIC_RELAXED)))
+        upcall_force();
+    preempt_enable();
+}
 
-bool upcall_masked(void);
+static inline bool upcall_masked(void)
+{
+    bool masked;
+
+    vcpu_stay();
+    masked = this_vcpu_info()->evtchn_upcall_mask;
+    vcpu_leave();
+    return masked;
+}
 
 /* Undo an upcall_mask() that has returned @masked. */
 static inline void upcall_restore(bool masked)

@@ -29,6 +29,10 @@
 #define REGS_SS     0xa8
 #define REGS_SIZE   0xb0
 
+/* Vectors whose handlers Xen does not interrupt by another one, until the iret. */
+#define VECTOR_NMI 2
+#define VECTOR_MC  18
+
 /* Instead of a vector, which is below 32. */
 #define VECTOR_UPCALL  0x100
 #define VECTOR_SYSCALL 0x101

@@ -16,6 +16,11 @@
 /* The member of this vCPU's struct at an offset, as an operand. */
 #define THIS_VCPU(offset) vcpus + offset(% rip)
 
+/* The same in struct vcpu_info, at the start of shared_info, the first fixmap slot. */
+#define VCPU_INFO_PENDING      0
+#define VCPU_INFO_MASK         1
+#define THIS_VCPU_INFO(offset) fixmap_slots + offset(% rip)
+
 #ifndef __ASSEMBLY__
 
 #include <stdbool.h>
@@ -31,12 +36,16 @@ static inline unsigned int vcpu_id(void)
     return 0;
 }
 
+struct trap_catch;
+
 struct vcpu {
     uintptr_t event_stack; /* where event handlers run: its upper end */
     uintptr_t event_limit; /* and the value of stack_limit there */
     uint32_t preempt;      /* as below */
     bool in_event;         /* an event handler runs, or the code around it */
     bool user_interrupt;   /* see user_interrupt() */
+
+    struct trap_catch *catch; /* the innermost that is armed (plinth/trap.h) */
 };
 _Static_assert(offsetof(struct vcpu, event_stack) == VCPU_EVENT_STACK, "vcpu");
 _Static_assert(offsetof(struct vcpu, event_limit) == VCPU_EVENT_LIMIT, "vcpu");
@@ -80,7 +89,20 @@ static inline void preempt_enable(void)
         preempt_now();
 }
 
-/* The same by the scheduler itself, which looks for requests on its own. */
+/* Between these the thread only stays on this vCPU; where there is one, it does. */
+static inline void vcpu_stay(void)
+{
+    if (MAX_VCPUS > 1)
+        preempt_disable();
+}
+
+static inline void vcpu_leave(void)
+{
+    if (MAX_VCPUS > 1)
+        preempt_enable();
+}
+
+/* The same as preempt_enable() by the scheduler itself, which looks for requests on its own. */
 static inline void preempt_enable_quietly(void)
 {
     asm volatile("decl %0" : "+m"(this_vcpu()->preempt) : : "memory", "cc");
