@@ -107,7 +107,7 @@ if [ ! -e "$BUILD/bench.elf" ]; then
     finish
     exit
 fi
-image() { lab/run "$BUILD/bench.elf" --xen "$XEN" --via dom0 --extra "plinth.report=off plinth.exit=qemu $*"; }
+image() { lab/run "$BUILD/bench.elf" --xen "$XEN" --via dom0 --timeout "$PATIENCE" --extra "plinth.report=off plinth.exit=qemu $*"; }
 expect 0 "bench.elf" image "boot hypercalls traps user"
 said '^bench: hypercall\.null [0-9.]+ insn'
 cp "$tap_out" "$work/log"

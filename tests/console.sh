@@ -16,14 +16,14 @@ silent() {
     killall -STOP xenconsoled
     silence=$(uptime_cs)
     xl unpause "$1"
-    until_true 60 is_told "$3" || echo "$1: does not tell \"$3\""
+    until_true "$PATIENCE" is_told "$3" || echo "$1: does not tell \"$3\""
     killall -CONT xenconsoled
     silence=$(($(uptime_cs) - silence))
 }
 
 # ended NAME: why, and its whole console
 ended() {
-    wait_down 60 "$1" || echo "$1: does not end"
+    wait_down "$PATIENCE" "$1" || echo "$1: does not end"
     echo "$1: ended with reason $(reason "$1")"
     last_words "$1" | sed "s/^/$1: /"
     xl destroy "$1"

@@ -5,7 +5,7 @@
 . tests/tap.sh
 
 expect 0 "xl shuts down, reboots, asks keys, and sets memory" \
-    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout 600 --dom0-script tests/control.sh
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout $((3 * PATIENCE)) --dom0-script tests/control.sh
 
 said '^off: feature-poweroff 1, feature-reboot 1'
 said '^off: .*control: poweroff is asked for'

@@ -109,7 +109,7 @@ unsaid '^panic'
 
 # A start_info that is not one.  Only dom0 may write to Xen's console, and the
 # domain's own is behind that very structure.
-expect 6 "wrong magic" lab/run "$BUILD/selftest-badmagic.elf" --xen "$XEN" --via dom0
+expect 6 "wrong magic" lab/run "$BUILD/selftest-badmagic.elf" --xen "$XEN" --via dom0 --timeout "$PATIENCE"
 said 'panic: start_info at 0xffffffff[0-9a-f]+ has the magic "Xen-3\.0-x86_64'
 unsaid 'self-test'
 

@@ -8,7 +8,7 @@
 self=$BUILD/selftest.elf
 options="plinth.report=off tests=thread.*,user.*,traps.*,boot.fpu*"
 
-guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --cpu "$1" --extra "$options"; }
+guest() { lab/run "$self" --xen "$XEN" --via dom0 --smp 2 --cpu "$1" --timeout "$PATIENCE" --extra "$options"; }
 
 expect 0 "a CPU with XSAVE and AVX" guest max,-smap
 said '^# XSAVE, [0-9]+ bytes'

@@ -11,7 +11,7 @@ guest() { create "$1" "$IMAGE" "extra=\"tests=grant.$2 peer=$3 plinth.report=off
 
 # finish NAME: what it has said in all.
 finish() {
-    wait_down 120 "$1" || echo "$1: does not end"
+    wait_down "$PATIENCE" "$1" || echo "$1: does not end"
     last_words "$1" | sed "s/^/$1: /"
     xl destroy "$1"
 }
@@ -24,6 +24,6 @@ finish taker
 
 guest victim give_to_peer 4
 guest heir outlive_peer 3
-waitfor 60 "# mapped" heir
+waitfor "$PATIENCE" "# mapped" heir
 xl destroy victim
 finish heir

@@ -5,7 +5,7 @@
 . /lab/lib.sh
 
 create still "$IMAGE" 'extra="tests=fatal.hang"' || exit 1
-waitfor 60 hanging still || exit 1
+waitfor "$PATIENCE" hanging still || exit 1
 domain=$(xl domid still)
 cat "$(console still)"
 echo "-- p2m"

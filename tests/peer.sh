@@ -6,14 +6,14 @@
 
 guest() {
     create "$1" "$IMAGE" "extra=\"tests=peer.$2 plinth.report=off\"" 'memory=16' || exit 1
-    waitfor 20 '^1\.\.1' "$1" || exit 1
+    waitfor "$PATIENCE" '^1\.\.1' "$1" || exit 1
 }
 
 peer_id() { echo "/local/domain/$(xl domid "$1")/data/peer-id"; }
 has_met() { [ -z "$(xenstore-read "$(peer_id "$1")")" ]; }
 
 # met NAME: it has finished with whom it was introduced to.
-met() { until_true 60 has_met "$1" || echo "$1: does not finish"; }
+met() { until_true "$PATIENCE" has_met "$1" || echo "$1: does not finish"; }
 
 # introduce FRONT BACK [HOW]: each learns the number of the other.
 introduce() {
@@ -24,7 +24,7 @@ introduce() {
 
 # finish NAME: what it has said in all.
 finish() {
-    wait_down 30 "$1" || echo "$1: does not end"
+    wait_down "$PATIENCE" "$1" || echo "$1: does not end"
     tr -d '\r' <"$(console "$1")" | sed "s/^/$1: /"
     xl destroy "$1"
 }
@@ -49,15 +49,14 @@ good "after a bad front"
 
 guest victim asks_without_end
 introduce victim server " bad"
-waitfor 30 '^# asking' victim
+waitfor "$PATIENCE" '^# asking' victim
 xl destroy victim
 met server
 good "after one that was destroyed"
 
 guest back misbehaves_behind
 introduce asker back " bad"
-waitfor 60 '^# keeps the page' back
-sleep 1
+waitfor "$PATIENCE" '^# keeps the page' back
 xl destroy back
 met asker
 good "after a bad back"

@@ -6,7 +6,7 @@
 . tests/tap.sh
 
 expect 0 "guests meet good and bad peers" \
-    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout 240 --dom0-script tests/peer.sh
+    lab/run "$BUILD/selftest.elf" --xen "$XEN" --timeout $((3 * PATIENCE)) --dom0-script tests/peer.sh
 for name in server asker front; do
     said "^$name: ok 1 peer\."
 done
@@ -44,7 +44,7 @@ peer 3: it has taken up to 0xfffffff7 of what ends at 0xfffffff2
 peer 3: it has taken up to 0xffffffe1 of what ends at 0xfffffff2
 peer 3: a message of 61 bytes
 peer 3: a message of 4294967295 bytes
-peer 3: says nothing for 5 s
+peer 3: says nothing for 1 s
 peer 3: its state is none that there is
 peer 3: is gone
 peer 4: is gone

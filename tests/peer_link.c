@@ -199,7 +199,7 @@ void link_close(struct link *l)
     ASSERT(l->page == NULL);
     __atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
     (void)!link_set_state(l, XenbusStateUnknown);
-    rc = thread_join(l->watcher, ktime_ns() + 30 * NSEC_PER_SEC, NULL);
+    rc = thread_join(l->watcher, ktime_ns() + LINK_PATIENCE, NULL);
     BUG_ON(rc != 0);
     (void)xs_unwatch(l->watches[1]);
     (void)xs_unwatch(l->watches[0]);

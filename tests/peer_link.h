@@ -33,11 +33,15 @@
 
 #include <plinth/compiler.h>
 #include <plinth/sync.h>
+#include <plinth/time.h>
 #include <plinth/xenstore.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 #include <xen/xen.h>
+
+/* With a peer that does what it should: only a failure takes so long. */
+#define LINK_PATIENCE (300 * NSEC_PER_SEC)
 
 #define LINK_SLOTS       16u
 #define LINK_MESSAGE_MAX 60u

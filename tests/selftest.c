@@ -31,7 +31,7 @@ static int use_first(void)
     fixmap_clear(FIX_WINDOW);
     if (vmap_reserve(1, &p) == 0)
         vmap_release(p, 1);
-    return control_settled(ktime_ns() + 60 * NSEC_PER_SEC);
+    return control_settled(ktime_ns() + 120 * NSEC_PER_SEC);
 }
 
 int main(int argc, char *argv[])

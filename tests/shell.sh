@@ -18,13 +18,13 @@ ask() {
     before=$(prompts "$1")
     # shellcheck disable=SC2059 # escapes are wanted
     printf "$2" >&3
-    until_true 60 more_than "$before" "$1" || echo "$1: no answer to '$2'"
+    until_true "$PATIENCE" more_than "$before" "$1" || echo "$1: no answer to '$2'"
 }
 more_than() { [ "$(prompts "$2")" -gt "$1" ]; }
 
 # ended NAME: it ends; why, and its whole console.
 ended() {
-    wait_down 60 "$1" || echo "$1: does not end"
+    wait_down "$PATIENCE" "$1" || echo "$1: does not end"
     echo "$1: reason $(reason "$1")"
     exec 3>&-
     last_words "$1" | sed "s/^/$1: /"
@@ -39,7 +39,7 @@ ended hello
 
 create shell /guest/shell.elf || exit 1
 open shell
-waitfor 60 '^plinth> ' shell
+waitfor "$PATIENCE" '^plinth> ' shell
 for command in help mem ptdump threads ports grants dmesg audit time; do
     ask shell "$command\r"
 done
@@ -60,7 +60,7 @@ ask shell 'echo by both\r\n'
 ask shell '\r'
 # More than the ring holds, at once: 64 lines of 45 bytes.
 for i in $(seq -w 64); do printf 'echo line %s ...............................\r' "$i"; done >&3
-waitfor 60 '^line 64 ' shell
+waitfor "$PATIENCE" '^line 64 ' shell
 sleep 1
 # Once more if it had some: the machine may have stood still in the guest's turn.
 for _ in 1 2 3; do
@@ -76,7 +76,7 @@ ended shell
 
 create selftest "$IMAGE" 'extra="shell plinth.report=off"' || exit 1
 open selftest
-waitfor 60 '^selftest> ' selftest
+waitfor "$PATIENCE" '^selftest> ' selftest
 ask selftest 'test shell.nothing*\r'
 ask selftest 'test nothing.*\r'
 ask selftest 'give\r'

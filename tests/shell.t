@@ -6,7 +6,7 @@
 
 expect 0 "guests that are talked to" \
     lab/run "$BUILD/selftest.elf" --xen "$XEN" --dom0-script tests/shell.sh \
-    --file "$BUILD/hello.elf" --file "$BUILD/shell.elf" --timeout 600
+    --file "$BUILD/hello.elf" --file "$BUILD/shell.elf" --timeout $((3 * PATIENCE))
 unsaid 'no answer|does not end'
 
 # An application gets its arguments, and ends with what main() returns.

@@ -100,10 +100,10 @@ TEST(control, dom0_has_nobody)
 }
 
 /*
- * Guests that live until they are told to end, or for ten minutes, and say what
+ * Guests that live until they are told to end, or for half an hour, and say what
  * becomes of their memory.
  */
-#define LIFE_NS (600 * NSEC_PER_SEC)
+#define LIFE_NS (1800 * NSEC_PER_SEC)
 
 /* dom0 says so by a node. */
 static bool dom0_is_ready(void)

@@ -44,7 +44,7 @@ static bool parse_peer(char *text, struct peer *peer)
 
 bool peer_introduced(struct xs_connection *xs, struct peer *peer)
 {
-    const uint64_t deadline = ktime_ns() + 60 * NSEC_PER_SEC;
+    const uint64_t deadline = ktime_ns() + 2 * LINK_PATIENCE;
     struct xs_queue queue = { 0 };
     struct xs_watch *watch, *fired;
     bool known = false, end = false;
@@ -140,7 +140,7 @@ static void meet_all(struct test_run *run_,
 
 /*
  * The back: sends each message back, with one added to each byte, until the front
- * closes or says so.
+ * closes or says "bye".  After "hush", a second's silence is too long for it.
  */
 struct ticker {
     struct link *l;
@@ -175,6 +175,10 @@ static int echo(struct link *l)
             return rc;
         if (len == 3 && memcmp(text, "bye", 3) == 0)
             return 0;
+        if (len == 4 && memcmp(text, "hush", 4) == 0) {
+            l->patience = NSEC_PER_SEC;
+            continue;
+        }
         for (size_t i = 0; i < len; i++)
             text[i]++;
         rc = link_send(l, text, len);
@@ -200,6 +204,7 @@ static bool serve_link(struct test_run *run_, struct link *l, bool bad)
     if (rc == 0) {
         EXPECT_EQ(link_set_state(l, XenbusStateConnected), 0);
         rc = echo(l);
+        l->patience = LINK_PATIENCE;
         EXPECT_EQ(link_disconnect(l), 0);
     }
     EXPECT(rc == 0 || rc == -ENOTCONN || (bad && l->wrong));
@@ -210,7 +215,7 @@ static bool serve_link(struct test_run *run_, struct link *l, bool bad)
 
 static void serve(struct test_run *run_, struct peer peer)
 {
-    struct link l = { .patience = 5 * NSEC_PER_SEC };
+    struct link l = { .patience = LINK_PATIENCE };
     struct ticker ticker = { .l = &l };
     const struct event_stats before = event_stats();
 
@@ -219,8 +224,7 @@ static void serve(struct test_run *run_, struct peer peer)
     while (serve_link(run_, &l, peer.bad))
         ;
     __atomic_store_n(&ticker.stop, true, __ATOMIC_RELEASE);
-    EXPECT_EQ(thread_join(ticker.thread, ktime_ns() + 30 * NSEC_PER_SEC, NULL),
-              0);
+    EXPECT_EQ(thread_join(ticker.thread, ktime_ns() + LINK_PATIENCE, NULL), 0);
     say("# peer %u: throttled %lu times\n", peer.domid,
         event_stats().throttled - before.throttled);
     link_close(&l);
@@ -298,7 +302,7 @@ int peer_connected(struct link *l)
 
 static bool none_waits(void)
 {
-    for (unsigned int i = 0; i < 300 && grant_retry() > 0; i++)
+    for (unsigned int i = 0; i < 3000 && grant_retry() > 0; i++)
         thread_sleep(100 * NSEC_PER_MSEC);
     return grant_stats().waiting == 0;
 }
@@ -355,7 +359,7 @@ static bool ask_link(struct test_run *run_, struct link *l, bool bad,
 
 static void ask_all(struct test_run *run_, struct peer peer)
 {
-    struct link l = { .patience = 30 * NSEC_PER_SEC };
+    struct link l = { .patience = LINK_PATIENCE };
 
     REQUIRE(link_open(&l, true, peer.domid) == 0);
     for (unsigned int order = 0; order < NR_ORDERS; order++)
@@ -374,7 +378,7 @@ FATAL(peer, asks)
 /* Until it is destroyed. */
 FATAL(peer, asks_without_end)
 {
-    struct link l = { .patience = 30 * NSEC_PER_SEC };
+    struct link l = { .patience = LINK_PATIENCE };
     struct xs_connection *xs;
     struct peer peer;
     int rc;

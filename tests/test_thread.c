@@ -38,7 +38,7 @@ static uint64_t in_ms(uint64_t ms)
 }
 
 /* When something that must come has not: only a failure takes so long. */
-#define PATIENCE_MS 30000u
+#define PATIENCE_MS 180000u
 
 /* What threads have done, in order. */
 static char trace[64];

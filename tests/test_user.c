@@ -803,7 +803,7 @@ TEST(user, nmi_in_an_event_handler_over_user_mode)
 /* From outside, at any instruction: `xl trigger DOMAIN nmi`. */
 FATAL(user, nmi_by_the_toolstack)
 {
-    const uint64_t end = ktime_ns() + 30 * NSEC_PER_SEC;
+    const uint64_t end = ktime_ns() + 120 * NSEC_PER_SEC;
     unsigned int said = 0;
     struct timer timer;
 
@@ -1014,7 +1014,7 @@ TEST(user, threads_take_turns)
         .flags = THREAD_PREEMPTIVE,
         .priority = THREAD_NORMAL,
     };
-    const uint64_t give_up = ktime_ns() + 30 * NSEC_PER_SEC;
+    const uint64_t give_up = ktime_ns() + 120 * NSEC_PER_SEC;
     struct thread *t[3];
     int result = -1;
 
@@ -1028,7 +1028,7 @@ TEST(user, threads_take_turns)
     } while (ktime_ns() < give_up && !all_have_counted(ARRAY_SIZE(t)));
     data[0] = 1;
     for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
-        EXPECT_EQ(thread_join(t[i], give_up + 30 * NSEC_PER_SEC, &result), 0);
+        EXPECT_EQ(thread_join(t[i], give_up + 120 * NSEC_PER_SEC, &result), 0);
         EXPECT_EQ(result, 0);
         EXPECT(data[i + 1] > 1);
     }
@@ -1151,7 +1151,7 @@ static long demo_call(struct process *p, const struct regs *regs)
 /* The deadline makes it an error, not a hang. */
 static void demo_run(struct process *p)
 {
-    const uint64_t deadline = ktime_ns() + 30 * NSEC_PER_SEC;
+    const uint64_t deadline = ktime_ns() + 120 * NSEC_PER_SEC;
 
     while (!p->exited && ktime_ns() < deadline) {
         if (user_run(&p->u) != USER_SYSCALL) {

@@ -21,7 +21,7 @@ static struct xs_connection *xs;
 
 static uint64_t soon(void)
 {
-    return ktime_ns() + 30 * NSEC_PER_SEC;
+    return ktime_ns() + 120 * NSEC_PER_SEC;
 }
 
 #define XENSTORE_OR_SKIP()                                                     \

@@ -15,7 +15,7 @@
 #include <plinth/thread.h>
 #include <plinth/xenstore.h>
 
-#define PATIENCE_NS (30 * NSEC_PER_SEC)
+#define PATIENCE_NS (120 * NSEC_PER_SEC)
 #define SHORT_NS    (50 * NSEC_PER_MSEC)
 
 static struct fake {

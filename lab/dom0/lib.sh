@@ -6,6 +6,11 @@
 # shellcheck disable=SC1091 # lab/run writes it
 . /lab/run.conf
 
+# Seconds to wait for what must come.  Only a wait that fails takes so long, however slow
+# the machine is.
+# shellcheck disable=SC2034
+PATIENCE=300
+
 # load MODULE...
 load() {
     for module; do
