@@ -915,9 +915,11 @@ static void on_early(evtchn_port_t port __unused, void *arg __unused)
     early.interrupted = ((const uint64_t *)this_vcpu()->event_stack)[-1];
 }
 
+/* Once: behind the event user mode is entered anew. */
 static void send_early(const struct watch_hit *hit __unused, void *arg __unused)
 {
-    (void)event_send(early.port);
+    if (early.handled == 0)
+        (void)event_send(early.port);
 }
 
 static void enter_at(struct test_run *run_, uint64_t rip)

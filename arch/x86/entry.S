@@ -178,13 +178,13 @@ FUNCTION(trap_entry_upcall)
     sub     $upcall_leave, %rax
     cmp     $(upcall_left - upcall_leave), %rax
     pop     %rax
-    jb      upcall_while_leaving
-upcall_save:
+    jb      .Lupcall_while_leaving
+.Lupcall_save:
     push    $0
     push    $VECTOR_UPCALL
     SAVE_REGS
     cld
-upcall_saved:
+.Lupcall_saved:
     mov     %rsp, %rbx
     mov     THIS_VCPU(VCPU_EVENT_STACK), %rsp
     push    REGS_RIP(%rbx)
@@ -207,7 +207,7 @@ upcall_saved:
     call    sched_upcall_end
     mov     %rbx, %rsp
     testb   $3, REGS_CS(%rsp)
-    jnz     upcall_leave_to_user
+    jnz     .Lupcall_leave_to_user
     movq    $FLAT_KERNEL_CS, REGS_CS(%rsp)
 
     .globl upcall_leave, upcall_left
@@ -217,7 +217,7 @@ upcall_leave:
     je      1f
     movb    $1, THIS_VCPU_INFO(VCPU_INFO_MASK)
     movb    $KERNEL_CS_RPL0, REGS_CS(%rsp)
-    jmp     upcall_saved
+    jmp     .Lupcall_saved
 1:  mov     REGS_R15(%rsp), %r15
     mov     REGS_R14(%rsp), %r14
     mov     REGS_R13(%rsp), %r13
@@ -234,11 +234,11 @@ upcall_leave:
     mov     REGS_RSI(%rsp), %rsi
     mov     REGS_RDI(%rsp), %rdi
     add     $REGS_RIP, %rsp
-upcall_iretq:
+.Lupcall_iretq:
     iretq
 upcall_left:
 
-upcall_leave_to_user:
+.Lupcall_leave_to_user:
     RESTORE_REGS
     jmp     user_leave          /* user_run() may go back at once */
 
@@ -247,16 +247,16 @@ upcall_leave_to_user:
  * of the kernel's, for as long as nothing is fetched from there; its RSP is not to
  * be used.  MOV changes no flag.
  */
-upcall_while_leaving:
+.Lupcall_while_leaving:
     testb   $3, 8(%rsp)
-    jnz     upcall_save
-    cmpq    $upcall_iretq, (%rsp)
+    jnz     .Lupcall_save
+    cmpq    $.Lupcall_iretq, (%rsp)
     mov     24(%rsp), %rsp
     je      1f
     movb    $KERNEL_CS_RPL0, REGS_CS(%rsp)
-    jmp     upcall_saved
+    jmp     .Lupcall_saved
 1:  movb    $KERNEL_CS_RPL0, REGS_CS - REGS_RIP(%rsp)
-    jmp     upcall_save
+    jmp     .Lupcall_save
 END_FUNCTION(trap_entry_upcall)
 
 /*
