@@ -28,6 +28,7 @@ static int use_first(void)
     void *p;
 
     fixmap_clear(FIX_TEST);
+    fixmap_clear(FIX_WINDOW);
     if (vmap_reserve(1, &p) == 0)
         vmap_release(p, 1);
     return control_settled(ktime_ns() + 120 * NSEC_PER_SEC);
