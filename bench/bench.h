@@ -81,6 +81,7 @@ void bench_end(void);
 extern uint64_t main_tsc;
 
 /* What there is to measure: a group of figures each.  Those of main.c's table. */
+void bench_bare_xenstore(void);
 void bench_hypercalls(void);
 void bench_paths(void);
 void bench_memory(void);

@@ -22,6 +22,7 @@ static const struct {
     void (*run)(void);
     bool if_named; /* only then */
 } groups[] = {
+    { "bare_xenstore", bench_bare_xenstore, false }, /* before others wait */
     { "boot", bench_boot, false },
     { "hypercalls", bench_hypercalls, false },
     { "paths", bench_paths, false },
