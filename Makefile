@@ -78,7 +78,7 @@ shell := examples/shell/main.o $(shell-core)
 
 # What things cost; it shares the bare hypercalls with the tests.  hot.c is QEMU's.
 bench := $(patsubst %.c,%.o,$(filter-out bench/hot.c,$(sort $(wildcard bench/*.c))))
-bench += bench/user_code/loop.o tests/bare.o
+bench += bench/bare_entry.o bench/user_code/loop.o tests/bare.o
 
 CPPFLAGS := -Iinclude -Iarch/x86/include -I$(O)/include -nostdinc
 CPPFLAGS += -isystem $(shell $(CC) -print-file-name=include)

@@ -2,10 +2,12 @@
 /* Events to ourselves, the clock, and timers. */
 #include <plinth/errno.h>
 #include <plinth/events.h>
+#include <plinth/hypercall.h>
 #include <plinth/page.h>
 #include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/timer.h>
+#include <plinth/trap.h>
 #include <plinth/upcall.h>
 
 #include "bench.h"
@@ -20,7 +22,57 @@ static void count(evtchn_port_t port __unused, void *arg __unused)
     handled++;
 }
 
-static void sends(evtchn_port_t port, bool masked, const char *name)
+void bench_bare_upcall(void);
+
+/*
+ * Xen's part in an event: a send by which the port becomes pending, and an upcall
+ * to a handler that only goes back.
+ */
+static uint64_t bare_send(evtchn_port_t port, const char *name)
+{
+    struct evtchn_send send = { .port = port };
+    struct ticks t;
+
+    thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
+    for (unsigned int i = 0; i < BURST; i++) {
+        uint64_t start;
+
+        (void)upcall_mask();
+        start = rdtsc();
+        (void)hypercall_event_channel_op(EVTCHNOP_send, &send);
+        ticks_note(&t, i, rdtsc() - start);
+        upcall_unmask();
+    }
+    figure("insn", 1, t, 0, "bare.event_send.%s", name);
+    return figure_of("bare.event_send.%s", name);
+}
+
+static uint64_t bare_upcall(void)
+{
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_event,
+        .address = (unsigned long)bench_bare_upcall,
+    };
+    struct ticks t;
+
+    bench_check(hypercall_callback_op(CALLBACKOP_register, &cb), "callback");
+    MEASURE_TICKS(
+        t, , for (unsigned int n = 0; n < ROUNDS; n++) {
+            this_vcpu_info()->evtchn_upcall_pending = 1;
+            (void)hypercall_xen_version(XENVER_version, NULL);
+        });
+    trap_init();
+    /* Nobody has looked what came meanwhile. */
+    (void)upcall_mask();
+    this_vcpu_info()->evtchn_upcall_pending = 1;
+    upcall_unmask();
+    figure("insn", ROUNDS, t, 0, "bare.upcall_and_null_hypercall");
+    return figure_of("bare.upcall_and_null_hypercall") -
+           figure_of("hypercall.null");
+}
+
+static void sends(evtchn_port_t port, bool masked, uint64_t floor,
+                  const char *name)
 {
     struct ticks t;
 
@@ -40,7 +92,7 @@ static void sends(evtchn_port_t port, bool masked, const char *name)
         if (handled != (masked ? 1 : BURST))
             bench_fail("%s: %u events arrived", name, handled);
     }
-    figure("insn", BURST, t, 0, "event.%s", name);
+    figure("insn", BURST, t, floor, "event.%s", name);
 }
 
 static void masks(evtchn_port_t port)
@@ -58,6 +110,7 @@ static void masks(evtchn_port_t port)
 void bench_events(void)
 {
     evtchn_port_t ipi, a, b;
+    uint64_t upcall, of_ipi = 0, of_channel = 0; /* floors */
     struct ticks t;
     int rc = event_bind_ipi(0, count, NULL, &ipi);
 
@@ -67,9 +120,14 @@ void bench_events(void)
     bench_check(rc, "ports");
     if (rc != 0)
         return;
-    sends(ipi, false, "to_self.ipi");
-    sends(b, false, "to_self.channel");
-    sends(ipi, true, "to_self.while_masked");
+    if (figure_of("hypercall.null") != 0) {
+        upcall = bare_upcall();
+        of_ipi = upcall + bare_send(ipi, "ipi");
+        of_channel = upcall + bare_send(b, "channel");
+    }
+    sends(ipi, false, of_ipi, "to_self.ipi");
+    sends(b, false, of_channel, "to_self.channel");
+    sends(ipi, true, 0, "to_self.while_masked");
     masks(ipi);
     bench_check(event_close(ipi) | event_close(a) | event_close(b), "close");
 

@@ -291,7 +291,7 @@ void event_deliver(evtchn_port_t port)
 /*
  * From entry.S, on the event stack, with upcalls masked.  The flag is cleared
  * before there is a look at the ports; one that fires behind it sets the flag
- * again, and if that is not seen here, the iret hypercall sees it.
+ * again, and if that is not seen here, it is on the way back.
  */
 void events_upcall(struct regs *regs __unused)
 {

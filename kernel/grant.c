@@ -34,21 +34,22 @@ static struct {
     /* Ended, and mapped by their peers; 0 ends the chain. */
     grant_ref_t first_waiting, last_waiting;
     unsigned int waiting;
-    unsigned int mapped;
+    unsigned int mapped; /* added to and taken from without the lock */
 } table;
 
 /*
  * Entries.
  */
-static size_t entry_size(void)
+static unsigned int entry_shift(void)
 {
-    return table.version == 1 ? sizeof(grant_entry_v1_t)
-                              : sizeof(grant_entry_v2_t);
+    return table.version == 1 ? 3 : 4;
 }
 
 static unsigned int nr_refs(unsigned int frames)
 {
-    return frames * (PAGE_SIZE / entry_size());
+    BUILD_BUG_ON(sizeof(grant_entry_v1_t) != 1 << 3);
+    BUILD_BUG_ON(sizeof(grant_entry_v2_t) != 1 << 4);
+    return frames << (PAGE_SHIFT - entry_shift());
 }
 
 /* Version 2 keeps what Xen says of an entry apart from it, in frames like these. */
@@ -63,7 +64,7 @@ static unsigned int status_frames(unsigned int frames)
 static grant_entry_header_t *header(grant_ref_t ref)
 {
     return (grant_entry_header_t *)((uint8_t *)table.entries +
-                                    ref * entry_size());
+                                    ((size_t)ref << entry_shift()));
 }
 
 static void set_frame(grant_ref_t ref, uint64_t frame)
@@ -84,7 +85,8 @@ static uint64_t get_frame(grant_ref_t ref)
 /* ..as the place behind the call of grant_access(), from _text on. */
 static uint32_t *giver(grant_ref_t ref)
 {
-    return &table.givers[ref / nr_refs(1)][ref % nr_refs(1)];
+    return &table.givers[ref >> (PAGE_SHIFT - entry_shift())]
+                        [ref & (nr_refs(1) - 1)];
 }
 
 static const void *page_of(grant_ref_t ref)
@@ -108,7 +110,7 @@ static bool is_waiting(grant_ref_t ref)
 }
 
 /* Is it somebody's?  Those that wait are ours. */
-static bool in_use(grant_ref_t ref)
+static inline bool in_use(grant_ref_t ref)
 {
     return ref >= GNTTAB_NR_RESERVED_ENTRIES && ref < table.fresh &&
            (header(ref)->flags & GTF_type_mask) == GTF_permit_access &&
@@ -147,7 +149,7 @@ static int revoke_v2(grant_entry_header_t *entry, const grant_status_t *status)
     return -EBUSY;
 }
 
-static int revoke(grant_ref_t ref)
+static inline int revoke(grant_ref_t ref)
 {
     return table.version == 1 ? revoke_v1(header(ref))
                               : revoke_v2(header(ref), &table.status[ref]);
@@ -182,6 +184,8 @@ static int status_to_errno(int16_t status)
         [-GNTST_no_space] = ENOSPC,
     };
 
+    if (likely(status == GNTST_okay))
+        return 0;
     return status > 0 || -status >= (int)ARRAY_SIZE(errnos) ? -EIO
                                                             : -errnos[-status];
 }
@@ -373,6 +377,65 @@ int grant_start(unsigned int version)
 }
 
 /*
+ * Addresses to map at.
+ */
+
+/*
+ * Addresses of batches that have been unmapped, one of each power of two of
+ * pages: to make one costs more than all else that mapping a page takes here.
+ * A larger one than an L1 maps is not kept, as its tables are many.  Only ever
+ * exchanged, so that no lock is needed.
+ */
+#define MAX_KEPT PT_ENTRIES
+static void *kept[10];
+
+/* How many pages an address for @nr of them has. */
+static uint64_t address_size(unsigned int nr)
+{
+    return nr > 0 && nr <= MAX_KEPT
+               ? 1ul << page_order_for(nr * (uint64_t)PAGE_SIZE)
+               : nr;
+}
+
+/* Where one of that size is kept. */
+static void **kept_slot(uint64_t size)
+{
+    BUILD_BUG_ON(1ul << (ARRAY_SIZE(kept) - 1) != MAX_KEPT);
+    return &kept[__builtin_ctzl(size)];
+}
+
+static int get_address(unsigned int nr, void **p)
+{
+    const uint64_t size = address_size(nr);
+
+    *p = NULL;
+    if (size > 0 && size <= MAX_KEPT)
+        *p = __atomic_exchange_n(kept_slot(size), NULL, __ATOMIC_ACQUIRE);
+    return *p != NULL ? 0 : vmap_reserve(size, p);
+}
+
+/* Nothing is mapped at @p any more. */
+static void put_address(void *p, unsigned int nr)
+{
+    const uint64_t size = address_size(nr);
+
+    if (size <= MAX_KEPT)
+        p = __atomic_exchange_n(kept_slot(size), p, __ATOMIC_ACQ_REL);
+    if (p != NULL)
+        vmap_release(p, size);
+}
+
+static void drop_kept(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++) {
+        void *p = __atomic_exchange_n(&kept[i], NULL, __ATOMIC_ACQUIRE);
+
+        if (p != NULL)
+            vmap_release(p, 1ul << i);
+    }
+}
+
+/*
  * Giving.
  */
 static void wait_for(grant_ref_t ref)
@@ -431,6 +494,8 @@ int grant_stop(void)
         unmap_frames(table.status, 0, status_frames(table.frames));
         release_all();
     }
+    if (rc == 0)
+        drop_kept();
     spin_unlock(&table.lock);
     return rc;
 }
@@ -526,11 +591,9 @@ int grant_end_access_and_free(grant_ref_t ref, void *page)
 /* Xen flushes the TLBs once for as many. */
 #define UNMAP_BATCH 32u
 
-static void count_mapped(int n)
+static void count_mapped(unsigned int n)
 {
-    spin_lock(&table.lock);
-    table.mapped += n;
-    spin_unlock(&table.lock);
+    __atomic_fetch_add(&table.mapped, n, __ATOMIC_RELAXED);
 }
 
 /* Those of @ops, a batch, that are mapped.  How many are unmapped now. */
@@ -538,74 +601,76 @@ static unsigned int __noinline unmap_batch(struct gnttab_map_grant_ref *ops,
                                            unsigned int nr, int *first_error)
 {
     struct gnttab_unmap_grant_ref unmap[UNMAP_BATCH];
-    unsigned int n = 0, done = 0;
+    struct gnttab_unmap_grant_ref *u = unmap;
+    const struct gnttab_map_grant_ref *end = ops + nr;
+    unsigned int done = 0;
     int rc;
 
-    for (unsigned int i = 0; i < nr; i++) {
-        if (ops[i].handle == NO_HANDLE)
-            continue;
-        unmap[n++] = (struct gnttab_unmap_grant_ref){
-            .host_addr = ops[i].host_addr,
-            .handle = ops[i].handle,
-            .status = GNTST_general_error,
-        };
-    }
-    rc = hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, unmap, n);
+    for (const struct gnttab_map_grant_ref *op = ops; op < end; op++)
+        if (op->handle != NO_HANDLE)
+            *u++ = (struct gnttab_unmap_grant_ref){
+                .host_addr = op->host_addr,
+                .handle = op->handle,
+                .status = GNTST_general_error,
+            };
+    rc = hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, unmap, u - unmap);
     if (rc != 0 && *first_error == 0)
         *first_error = rc;
 
-    n = 0;
-    for (unsigned int i = 0; i < nr; i++) {
-        if (ops[i].handle == NO_HANDLE)
+    u = unmap;
+    for (struct gnttab_map_grant_ref *op = ops; op < end; op++) {
+        if (op->handle == NO_HANDLE)
             continue;
-        rc = status_to_errno(unmap[n++].status);
-        ops[i].status = rc;
-        if (rc == 0) {
-            ops[i].handle = NO_HANDLE;
+        op->status = status_to_errno(u++->status);
+        if (likely(op->status == 0)) {
+            op->handle = NO_HANDLE;
             done++;
         } else if (*first_error == 0) {
-            *first_error = rc;
+            *first_error = op->status;
         }
     }
     return done;
 }
 
-static int unmap_all(struct gnttab_map_grant_ref *ops, unsigned int nr)
+static int unmap_all(struct gnttab_map_grant_ref *ops, unsigned int nr,
+                     unsigned int *done)
 {
-    unsigned int done = 0;
     int rc = 0;
 
+    *done = 0;
     for (unsigned int i = 0; i < nr; i += UNMAP_BATCH)
-        done += unmap_batch(&ops[i], MIN(nr - i, UNMAP_BATCH), &rc);
-    count_mapped(-(int)done);
+        *done += unmap_batch(&ops[i], MIN(nr - i, UNMAP_BATCH), &rc);
+    count_mapped(-*done);
     return rc;
 }
 
 int grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr, void **p)
 {
-    unsigned int mapped = 0;
+    const struct gnttab_map_grant_ref *end = ops + nr;
+    unsigned int mapped = nr;
     uint8_t *at;
-    int rc = vmap_reserve(nr, (void **)&at);
+    uintptr_t va;
+    int rc = get_address(nr, (void **)&at);
 
     if (rc != 0)
         return rc;
-    for (unsigned int i = 0; i < nr; i++) {
-        ops[i].host_addr = (uintptr_t)at + i * PAGE_SIZE;
-        ops[i].flags = GNTMAP_host_map | (ops[i].flags & GNTMAP_readonly);
-        ops[i].status = GNTST_general_error;
+    va = (uintptr_t)at;
+    for (struct gnttab_map_grant_ref *op = ops; op < end; op++) {
+        op->host_addr = va;
+        op->flags = GNTMAP_host_map | (op->flags & GNTMAP_readonly);
+        op->status = GNTST_general_error;
+        va += PAGE_SIZE;
     }
     rc = hypercall_grant_table_op(GNTTABOP_map_grant_ref, ops, nr);
 
-    for (unsigned int i = 0; i < nr; i++) {
-        const int error = status_to_errno(ops[i].status);
-
-        ops[i].status = error;
-        if (error == 0)
-            mapped++;
-        else
-            ops[i].handle = NO_HANDLE;
+    for (struct gnttab_map_grant_ref *op = ops; op < end; op++) {
+        if (likely(op->status == GNTST_okay))
+            continue;
+        op->status = status_to_errno(op->status);
+        op->handle = NO_HANDLE;
+        mapped--;
         if (rc == 0)
-            rc = error;
+            rc = op->status;
     }
     count_mapped(mapped);
     if (rc == 0) {
@@ -614,23 +679,20 @@ int grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr, void **p)
     }
 
     /* Should Xen refuse that, the address must not be used for anything else. */
-    if (unmap_all(ops, nr) == 0)
-        vmap_release(at, nr);
+    if (unmap_all(ops, nr, &mapped) == 0)
+        put_address(at, nr);
     return rc;
 }
 
 int grant_unmap(struct gnttab_map_grant_ref *ops, unsigned int nr)
 {
-    unsigned int mapped = 0;
-    int rc;
+    unsigned int done;
+    const int rc = unmap_all(ops, nr, &done);
 
-    for (unsigned int i = 0; i < nr; i++)
-        mapped += ops[i].handle != NO_HANDLE;
-    if (mapped == 0)
+    if (rc == 0 && done == 0)
         return -EINVAL;
-    rc = unmap_all(ops, nr);
     if (rc == 0)
-        vmap_release((void *)(uintptr_t)ops[0].host_addr, nr);
+        put_address((void *)(uintptr_t)ops[0].host_addr, nr);
     return rc;
 }
 

@@ -7,7 +7,6 @@
 #include <plinth/app.h>
 #include <plinth/boot_map.h>
 #include <plinth/boot_report.h>
-#include <plinth/bug.h>
 #include <plinth/console.h>
 #include <plinth/control.h>
 #include <plinth/debug_report.h>

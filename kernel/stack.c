@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/asm.h>
 #include <arch/vcpu.h>
-#include <plinth/addr.h>
 #include <plinth/backtrace.h>
 #include <plinth/bug.h>
 #include <plinth/config.h>

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/fpu.h>
 #include <arch/vcpu.h>
-#include <plinth/backtrace.h>
 #include <plinth/bug.h>
-#include <plinth/config.h>
 #include <plinth/errno.h>
 #include <plinth/heap.h>
 #include <plinth/kaddr.h>

@@ -12,7 +12,6 @@
 #include <plinth/ptab.h>
 #include <plinth/selfmap.h>
 #include <plinth/space.h>
-#include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/walk.h>
 

@@ -4,7 +4,6 @@
 #include <plinth/l1.h>
 #include <plinth/page.h>
 #include <plinth/ptab.h>
-#include <plinth/start_info.h>
 #include <plinth/walk.h>
 
 /* What was found lately, by address. */

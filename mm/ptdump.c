@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <plinth/fixmap.h>
 #include <plinth/kaddr.h>
-#include <plinth/physmap.h>
 #include <plinth/printk.h>
 #include <plinth/ptdump.h>
 #include <plinth/start_info.h>

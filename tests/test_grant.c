@@ -17,6 +17,7 @@
 #include <plinth/string.h>
 #include <plinth/test.h>
 #include <plinth/time.h>
+#include <plinth/vmap.h>
 #include <plinth/walk.h>
 
 #include "abi.h"
@@ -448,7 +449,7 @@ BOTH(runs_out_at_the_limit_and_recovers)
  * Batches.
  */
 #define BATCH 512u
-static struct gnttab_map_grant_ref ops[BATCH];
+static struct gnttab_map_grant_ref ops[BATCH + 1], more_ops[40];
 static grant_ref_t refs[BATCH];
 static uint64_t *block;
 
@@ -555,11 +556,100 @@ BOTH(batch_with_a_bad_one_leaves_nothing)
     take_block(run_);
 }
 
+/* The first of refs over and over: Xen maps one 128 times at most. */
+#define FEW 8u
+static void set_few(struct gnttab_map_grant_ref *op, unsigned int nr,
+                    uint32_t flags)
+{
+    for (unsigned int i = 0; i < nr; i++)
+        op[i] = (struct gnttab_map_grant_ref){
+            .dom = self,
+            .ref = refs[i % FEW],
+            .flags = flags,
+        };
+}
+
+/* @nr pages are mapped and unmapped: where, or NULL. */
+static uint64_t *map_and_unmap(struct test_run *run_, unsigned int nr)
+{
+    uint64_t *p = NULL;
+
+    set_few(ops, nr, 0);
+    EXPECT_EQ(grant_map(ops, nr, (void **)&p), 0);
+    if (p == NULL)
+        return NULL;
+    EXPECT_EQ(p[(nr - 1) * 512ul], 42);
+    EXPECT_EQ(grant_unmap(ops, nr), 0);
+    EXPECT_EQ(load_at(p).vector, TRAP_PF);
+    EXPECT_EQ(load_at(p + (nr - 1) * 512ul).vector, TRAP_PF);
+    return p;
+}
+
+static uint64_t addresses_free(void)
+{
+    return vmap_stats().free;
+}
+
+/* One of each power of two of pages is kept, until the table goes. */
+BOTH(addresses_are_used_again)
+{
+    const unsigned int version = grant_stats().version;
+    uint64_t *page = page_alloc_zeroed(0), *p, *q = NULL, free, at_first;
+
+    REQUIRE(page != NULL);
+    page[0] = 42;
+    EXPECT_EQ(grant_stop(), 0);
+    at_first = addresses_free();
+    REQUIRE(grant_start(version) == 0);
+    for (unsigned int i = 0; i < FEW; i++)
+        REQUIRE(give(page, false, &refs[i]) == 0);
+
+    for (unsigned int nr = 1; nr <= BATCH; nr *= 2) {
+        free = addresses_free();
+        p = map_and_unmap(run_, nr);
+        free -= nr + 1;
+        EXPECT_EQ(addresses_free(), free); /* its guard is not free either */
+        EXPECT(map_and_unmap(run_, nr) == p);
+        EXPECT(map_and_unmap(run_, nr / 2 + 1) == p);
+        EXPECT_EQ(addresses_free(), free);
+    }
+    expect_sound(run_);
+
+    /* Not while it is in use; of two that are free one goes back. */
+    free = addresses_free();
+    p = map_and_unmap(run_, 1);
+    REQUIRE(map_one(refs[0], 0, &q) == 0);
+    EXPECT(q == p);
+    EXPECT(map_and_unmap(run_, 1) != p);
+    EXPECT_EQ(grant_unmap(&one, 1), 0);
+    EXPECT_EQ(addresses_free(), free);
+
+    /* A batch that fails leaves its address as it was. */
+    p = map_and_unmap(run_, 4);
+    set_few(ops, 4, 0);
+    ops[2].ref = 0x7fffffff;
+    EXPECT_EQ(grant_map(ops, 4, (void **)&q), -ENOENT);
+    EXPECT_EQ(load_at(p).vector, TRAP_PF);
+    EXPECT_EQ(load_at(p + 3 * 512).vector, TRAP_PF);
+    EXPECT(map_and_unmap(run_, 4) == p);
+
+    /* More than an L1 maps is not kept. */
+    (void)map_and_unmap(run_, BATCH + 1);
+    EXPECT_EQ(addresses_free(), free);
+    expect_sound(run_);
+
+    for (unsigned int i = 0; i < FEW; i++)
+        EXPECT_EQ(grant_end_access(refs[i]), 0);
+    EXPECT_EQ(grant_stop(), 0);
+    EXPECT_EQ(addresses_free(), at_first);
+    page_free(page, 0);
+}
+
 /* What Xen does not unmap stays, with its address, until it does. */
 BOTH(refused_unmap_can_be_repeated)
 {
     grant_handle_t handle;
-    uint64_t *p = NULL;
+    uint64_t *p = NULL, *q = NULL;
 
     if (!give_block())
         SKIP("needs 8 MiB and 512 grants");
@@ -575,6 +665,12 @@ BOTH(refused_unmap_can_be_repeated)
     EXPECT_EQ(load_at(p + 34 * 512).vector, TRAP_PF);
     EXPECT_EQ(grant_end_access(refs[33]), -EBUSY);
     EXPECT_EQ(ops[33].handle, 0x7fffffff); /* it counts as mapped */
+    set_few(more_ops, 40, GNTMAP_readonly);
+    EXPECT_EQ(grant_map(more_ops, 40, (void **)&q), 0);
+    EXPECT(q != p);
+    EXPECT_EQ(p[33 * 512], 33);
+    EXPECT_EQ(grant_unmap(more_ops, 40), 0);
+    EXPECT_EQ(p[33 * 512], 33);
     ops[33].handle = handle;
     EXPECT_EQ(grant_unmap(ops, 40), 0);
     EXPECT_EQ(load_at(p + 33 * 512).vector, TRAP_PF);

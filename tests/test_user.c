@@ -4,8 +4,10 @@
  * tests/user_code/.
  */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/audit.h>
 #include <plinth/errno.h>
+#include <plinth/events.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
@@ -891,6 +893,58 @@ TEST(user, events_go_by)
     timer_arm(&timer, ktime_ns() + 200 * NSEC_PER_USEC);
     EXPECT_EQ(user_run(&u), USER_INTERRUPTED);
     EXPECT_EQ(ticks, 5);
+    teardown(run_);
+}
+
+/*
+ * One that is pending when user mode is entered comes before the first instruction
+ * there.  If that is said to be where the kernel goes back from an upcall, it is
+ * user mode all the same: its RSP is not the kernel's.
+ */
+extern const char user_enter[], upcall_leave[], upcall_left[];
+
+static struct {
+    evtchn_port_t port;
+    unsigned int handled;
+    uint64_t interrupted;
+} early;
+
+static void on_early(evtchn_port_t port __unused, void *arg __unused)
+{
+    early.handled++;
+    early.interrupted = ((const uint64_t *)this_vcpu()->event_stack)[-1];
+}
+
+static void send_early(const struct watch_hit *hit __unused, void *arg __unused)
+{
+    (void)event_send(early.port);
+}
+
+static void enter_at(struct test_run *run_, uint64_t rip)
+{
+    early.handled = 0;
+    user_context_init(&u, _vaddr(rip), _vaddr(STACK - 1024));
+    expect_fault(run_, __LINE__, user_run(&u), TRAP_PF, rip);
+    EXPECT_EQ(u.address, rip);
+    EXPECT_EQ(u.regs.rsp, STACK - 1024);
+    EXPECT_EQ(early.handled, 1);
+    EXPECT_EQ(early.interrupted, rip);
+}
+
+TEST(user, event_at_an_address_of_the_kernels_way_back)
+{
+    int slot;
+
+    REQUIRE(setup());
+    EXPECT_EQ(event_bind_ipi(0, on_early, NULL, &early.port), 0);
+    EXPECT_EQ(event_unmask(early.port), 0);
+    slot = watch_set(_vaddr((uintptr_t)user_enter), 1, WATCH_EXECUTE,
+                     send_early, NULL);
+    EXPECT(slot >= 0);
+    for (const char *p = upcall_leave; p < upcall_left; p++)
+        enter_at(run_, (uintptr_t)p);
+    EXPECT_EQ(watch_clear(slot), 0);
+    EXPECT_EQ(event_close(early.port), 0);
     teardown(run_);
 }
 

@@ -2,8 +2,8 @@
 #
 # From `nm -n IMAGE` make the image's symbol table (kernel/symbols.c) and the
 # legacy __xen_guest string, both as assembly.  The numbers they hold are known
-# only after a first link; with no input the same file comes out empty, and
-# the first link is made with that.
+# only after a link, and the table's size moves text: so the Makefile links three
+# times.  With no input, for the first one, the table comes out empty.
 
 # Addresses are 64-bit and awk's numbers are not: all of ours share their upper
 # half, so the lower 32 bits do.

@@ -242,8 +242,14 @@ upcall_leave_to_user:
     RESTORE_REGS
     jmp     user_leave          /* user_run() may go back at once */
 
-/* The word at RSP + 24 is the interrupted RSP: MOV changes no flag. */
+/*
+ * At RSP is what iretq would take: RIP, CS, RFLAGS, RSP.  User mode may have a RIP
+ * of the kernel's, for as long as nothing is fetched from there; its RSP is not to
+ * be used.  MOV changes no flag.
+ */
 upcall_while_leaving:
+    testb   $3, 8(%rsp)
+    jnz     upcall_save
     cmpq    $upcall_iretq, (%rsp)
     mov     24(%rsp), %rsp
     je      1f

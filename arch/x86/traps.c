@@ -103,8 +103,9 @@ void trap_init(void)
 
     /*
      * Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same.
-     * Events stay masked during an NMI: the way back from an upcall would end
-     * its blocking of others too early.
+     * Events stay masked during an NMI: an upcall may lead to a thread that goes
+     * to user mode, and its iret hypercall would end the blocking of others too
+     * early.
      */
     for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
         table[i] = (struct trap_info){

@@ -23,7 +23,7 @@
  *   units    ports, as Xen numbers them
  *   owns     a port belongs to whoever has bound it, until event_close()
  *   context  event_mask(), event_unmask(), event_send(): any; all others threads
- *            and boot, if they do not say else
+ *            and boot, unless they say otherwise
  *   failure  what Xen says (-EINVAL: no such port, or not so bound; -EEXIST: the
  *            VIRQ is bound already; -ENOSPC: no more ports; -ESRCH: no such
  *            domain; -ENOENT: no such vCPU), or -ENOMEM; nothing is bound then.

@@ -81,7 +81,7 @@ unsigned int grant_retry(void);
  * and flags to 0 or GNTMAP_readonly.  *@p is where.
  *
  * Each status is then 0 or a negative errno, and the first such is returned.
- * Between this and grant_unmap() @ops stays as it is.
+ * Between this and grant_unmap() @ops and @nr stay as they are.
  */
 int __must_check grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr,
                            void **p);
@@ -90,6 +90,9 @@ int __must_check grant_map(struct gnttab_map_grant_ref *ops, unsigned int nr,
  * Undo grant_map(); no TLB has any of it then.  If Xen refuses one, those that it
  * did not are unmapped, the address stays taken, and calling again tries the
  * rest.  -EINVAL: nothing of @ops is mapped.
+ *
+ * The address is kept here with its tables, for a batch to come: one for each
+ * power of two of pages up to 512, until grant_stop().
  */
 int __must_check grant_unmap(struct gnttab_map_grant_ref *ops, unsigned int nr);
 
@@ -115,7 +118,8 @@ int __must_check grant_start(unsigned int version);
 
 /*
  * Give back what it takes here, as before a save, when none of its frames may be
- * mapped.  The next use sets it up again.  -EBUSY: there are references in use.
+ * mapped, and the addresses that are kept.  The next use sets it up again.
+ * -EBUSY: there are references in use.
  */
 int __must_check grant_stop(void);
 

@@ -7,7 +7,7 @@
  * shell.  A word of ours that is unknown or makes no sense gets one warning
  * that names it, and is otherwise ignored.
  *
- *     plinth.loglevel=err|warn|info|debug   how much of the log is shown
+ *     plinth.loglevel=emerg|..|debug        how much of the log is shown
  *     plinth.report=BOOL                    print the boot report (default on)
  *     plinth.mmu=sync                       send each MMU request by itself
  *     plinth.audit=N                        audit memory each N operations

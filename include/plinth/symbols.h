@@ -3,8 +3,9 @@
  * symbols: the names of our functions, from a table inside the image, so that
  * a backtrace has names even when the ELF file is stripped.
  *
- * The table is made from the first link of the image (tools/symbols.awk);
- * text does not move between the first link and the last.
+ * The image is linked again and again (Makefile), the table made from the link
+ * before by tools/symbols.awk: its size moves text, so the second link has a table
+ * of the right size, and the third one right addresses.
  *
  *   context  any
  */

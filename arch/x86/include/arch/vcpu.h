@@ -16,7 +16,7 @@
 /* The member of this vCPU's struct at an offset, as an operand. */
 #define THIS_VCPU(offset) vcpus + offset(% rip)
 
-/* The same in struct vcpu_info, at the start of shared_info, the first fixmap slot. */
+/* The same in struct vcpu_info: the start of shared_info, and of the fixmap. */
 #define VCPU_INFO_PENDING      0
 #define VCPU_INFO_MASK         1
 #define THIS_VCPU_INFO(offset) fixmap_slots + offset(% rip)
@@ -102,7 +102,7 @@ static inline void vcpu_leave(void)
         preempt_enable();
 }
 
-/* The same as preempt_enable() by the scheduler itself, which looks for requests on its own. */
+/* As preempt_enable(), for the scheduler, which looks for requests on its own. */
 static inline void preempt_enable_quietly(void)
 {
     asm volatile("decl %0" : "+m"(this_vcpu()->preempt) : : "memory", "cc");
