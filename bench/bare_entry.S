@@ -10,24 +10,22 @@
 
     .text
 
-/* Behind an instruction of two bytes. */
-FUNCTION(bench_bare_trap)
+/* Behind an instruction of two bytes.  @error says whether Xen pushes an error code. */
+    .macro BARE name, error
+FUNCTION(\name)
     pop     %rcx
     pop     %r11
-    addq    $2, (%rsp)
-    movq    $FLAT_KERNEL_CS, 8(%rsp)
-    iretq
-END_FUNCTION(bench_bare_trap)
-
-/* The same, with an error code. */
-FUNCTION(bench_bare_fault)
-    pop     %rcx
-    pop     %r11
+    .ifeqs  "\error", "code"
     add     $8, %rsp
+    .endif
     addq    $2, (%rsp)
     movq    $FLAT_KERNEL_CS, 8(%rsp)
     iretq
-END_FUNCTION(bench_bare_fault)
+END_FUNCTION(\name)
+    .endm
+
+    BARE bench_bare_trap,  none
+    BARE bench_bare_fault, code
 
 /* No event is looked for. */
 FUNCTION(bench_bare_upcall)

@@ -28,6 +28,8 @@
 
 #include <arch/cpu.h>
 #include <plinth/compiler.h>
+#include <plinth/pte.h>
+#include <xen/event_channel.h>
 
 #define BENCH_TIMES 5u
 
@@ -77,6 +79,9 @@ bool bench_repeat(const char *name);
 void bench_begin(void);
 void bench_end(void);
 
+/* Of the entry that maps the kernel's @p: for requests that are made by hand. */
+maddr_t pte_address(const void *p);
+
 /* The TSC when main() was called. */
 extern uint64_t main_tsc;
 
@@ -99,3 +104,7 @@ void bench_console(void);
 void bench_idle(void);
 void bench_boot(void);
 void bench_stay(void);
+void bench_answer(void);
+
+/* By the port of a domain that runs bench_answer(). */
+void bench_between(unsigned int domain, evtchn_port_t remote);

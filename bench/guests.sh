@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # Runs in the lab's dom0, with the images bench.elf, hello.elf and selftest.elf in
-# /guest: the least memory in which they run, and many domains at once.
+# /guest: the least memory in which they run, events between two, many at once.
 
 . /lab/lib.sh
 
@@ -26,8 +26,25 @@ least() {
     echo "bench failed: $1 does not run in 32 MiB"
 }
 
-# How many instructions each of $1 domains took from entry to main: least, most.
+# Events between two domains: the second gets the first's number and port.
+between() {
+    create answers /guest/bench.elf memory=4 'tsc_mode="native"' 'extra="plinth.report=off answer"' &&
+        waitfor "$TIMEOUT" '^bench answers at' answers &&
+        at=$(tr -d '\r' <"$(console answers)" | sed -n 's/^bench answers at //p') &&
+        create asks /guest/bench.elf memory=4 'tsc_mode="native"' "extra=\"plinth.report=off between=$at\"" &&
+        wait_down "$TIMEOUT" asks || echo "bench failed: no two domains"
+    last_words asks | grep '^bench'
+    xl destroy answers
+    xl destroy asks
+}
+
+# What Xen has left, in MiB.
+free_memory() { xl info | sed -n 's/^free_memory *: *//p'; }
+
+# Of $1 idle domains of 4 MiB: how much less memory Xen has for each, and how many
+# instructions they took from entry to main: least, most.
 many() {
+    before=$(free_memory)
     i=0
     while [ $i -lt "$1" ]; do
         i=$((i + 1))
@@ -36,6 +53,9 @@ many() {
             waitfor "$TIMEOUT" '^bench stays' "d$1-$i" ||
             { echo "bench failed: domain $i of $1"; return; }
     done
+    echo "bench: domains.$1.memory_each $(((before - $(free_memory)) * 1024 / $1)) KiB"
+    # And of these 4 MiB the guest itself has taken:
+    tr -d '\r' <"$(console "d$1-$1")" | sed -n "s/^bench: boot.pages_in_use/bench: domains.$1.pages_in_use/p"
     i=0
     while [ $i -lt "$1" ]; do
         i=$((i + 1))
@@ -48,6 +68,7 @@ many() {
 
 least hello '^Hello' ''
 least selftest '^Test result: SUCCESS' 'plinth.report=off tests=boot.*,p2m.*,page.*,mmu.*,map.*,heap.*'
+between
 many 1
 many 8
 many 32

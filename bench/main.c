@@ -8,6 +8,7 @@
 
 #include <plinth/app.h>
 #include <plinth/errno.h>
+#include <plinth/parse.h>
 #include <plinth/printf.h>
 #include <plinth/printk.h>
 #include <plinth/string.h>
@@ -40,6 +41,7 @@ static const struct {
     { "console", bench_console, false },
     { "idle", bench_idle, false },
     { "stay", bench_stay, true },
+    { "answer", bench_answer, true },
 };
 
 #define FIGURES_MAX 400u
@@ -161,11 +163,36 @@ static const char *to_repeat(int argc, char *argv[])
                                                             : NULL;
 }
 
+/* between=DOMAIN,PORT, alone: two domains are needed. */
+static bool between(int argc, char *argv[])
+{
+    char text[32];
+    char *comma;
+    uint64_t domain, port;
+
+    if (argc != 2 || strncmp(argv[1], "between=", 8) != 0)
+        return false;
+    strlcpy(text, argv[1] + 8, sizeof(text));
+    comma = strchr(text, ',');
+    if (comma == NULL) {
+        bench_fail("between=DOMAIN,PORT");
+        return true;
+    }
+    *comma = '\0';
+    if (parse_u64(text, &domain) != 0 || parse_u64(comma + 1, &port) != 0)
+        bench_fail("between=DOMAIN,PORT");
+    else
+        bench_between(domain, port);
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
     const char *name;
 
     main_tsc = rdtsc();
+    if (between(argc, argv))
+        return failures ? EXIT_FAILURE : 0;
     name = to_repeat(argc, argv);
     if (name != NULL)
         return !bench_repeat(name) ? EXIT_ERROR : failures ? EXIT_FAILURE : 0;

@@ -43,7 +43,7 @@ static pte_t values[NR]; /* what the entries are to become */
 /*
  * Steps that are not measured.
  */
-static maddr_t pte_address(const void *p)
+maddr_t pte_address(const void *p)
 {
     struct walk w;
 

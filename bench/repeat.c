@@ -82,6 +82,18 @@ static int change(uint64_t nr __unused)
     return rc ? rc : space_switch(&kernel_space);
 }
 
+static int first_switch(uint64_t nr __unused)
+{
+    return space_switch(&space);
+}
+
+static int leave_and_destroy(uint64_t nr __unused)
+{
+    const int rc = space_switch(&kernel_space);
+
+    return rc ? rc : space_destroy(&space);
+}
+
 static int destroy(uint64_t nr __unused)
 {
     return space_destroy(&space);
@@ -143,6 +155,19 @@ static int yield(uint64_t nr __unused)
     return 0;
 }
 
+static int no_work(void *arg __unused)
+{
+    return 0;
+}
+
+static int thread(uint64_t nr __unused)
+{
+    struct thread *t;
+    const int rc = thread_create("bench", no_work, NULL, NULL, &t);
+
+    return rc ? rc : thread_join(t, ktime_ns() + 10 * NSEC_PER_SEC, NULL);
+}
+
 static int page(uint64_t nr __unused)
 {
     page_free(page_alloc(0), 0);
@@ -198,12 +223,14 @@ static const struct {
     { "protect.R_to_RW.64", 64, map_readonly, protect, unmap },
     { "space.create", 0, nothing, create, destroy },
     { "space.destroy", 0, create_pinned, destroy, nothing },
+    { "space.first_switch", 0, create, first_switch, leave_and_destroy },
     { "space.switch_and_back", 0, create_pinned, change, destroy },
     { "grant.map.1", 1, give, grants_map, unmap_and_take_back },
     { "grant.unmap.1", 1, give_and_map, grants_unmap, take_back },
     { "grant.map.512", PAGES, give, grants_map, unmap_and_take_back },
     { "grant.unmap.512", PAGES, give_and_map, grants_unmap, take_back },
     { "thread.yield", 0, nothing, yield, nothing },
+    { "thread.create_run_join", 0, nothing, thread, nothing },
     { "event.to_self.ipi", 0, make_port, send, nothing },
     { "trap.probe_read", 0, nothing, fault, nothing },
     { "page.alloc_free", 0, nothing, page, nothing },

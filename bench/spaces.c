@@ -30,7 +30,8 @@ static const char *const names[STEPS] = {
     [DESTROY] = "destroy",
 };
 
-static mfn_t *frames; /* the same one, 1 GiB of it */
+static uint64_t both[2]; /* the entries that map its L4 tables */
+static mfn_t *frames;    /* the same one, 1 GiB of it */
 
 /* The tables of @s, loaded by hand. */
 static int load(const struct space *s)
@@ -55,6 +56,73 @@ static uint64_t switch_floor(const struct space *s)
     return figure_of("bare.NEW_BASEPTR.and_NEW_USER_BASEPTR.1");
 }
 
+/*
+ * What it has to cost to pin and load an empty space, and to make plain memory of
+ * it again: its two L4 tables are read-only meanwhile.
+ */
+static int set_both(const struct space *s, uint64_t flags)
+{
+    const mfn_t l4s[] = { s->l4, s->user_l4 };
+    struct mmu_update reqs[2];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(reqs); i++) {
+        reqs[i].ptr = both[i];
+        reqs[i].val = pte_make(l4s[i], flags).raw;
+    }
+    return hypercall_mmu_update(reqs, ARRAY_SIZE(reqs), NULL, DOMID_SELF);
+}
+
+static int pin_and_load(const struct space *s)
+{
+    const struct mmuext_op ops[] = {
+        { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = mfn_x(s->l4) },
+        { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = mfn_x(s->user_l4) },
+        { .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = mfn_x(s->l4) },
+        { .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = mfn_x(s->user_l4) },
+    };
+
+    return set_both(s, PTE_DATA_RO) |
+           hypercall_mmuext_op(ops, ARRAY_SIZE(ops), NULL, DOMID_SELF);
+}
+
+static int unpin(const struct space *s)
+{
+    const struct mmuext_op ops[] = {
+        { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn_x(s->l4) },
+        { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn_x(s->user_l4) },
+    };
+
+    return hypercall_mmuext_op(ops, ARRAY_SIZE(ops), NULL, DOMID_SELF) |
+           set_both(s, PTE_DATA);
+}
+
+static void empty_floors(void)
+{
+    struct ticks up, down;
+    struct space s;
+    int rc = space_create(&s, SPACE_USER);
+
+    bench_check(rc, "a space");
+    if (rc != 0)
+        return;
+    both[0] = maddr_x(pte_address(kaddr_lookup_mfn(s.l4)));
+    both[1] = maddr_x(pte_address(kaddr_lookup_mfn(s.user_l4)));
+    for (unsigned int i = 0; i < BENCH_TIMES; i++) {
+        uint64_t start = rdtsc();
+
+        rc |= pin_and_load(&s);
+        ticks_note(&up, i, rdtsc() - start);
+        rc |= load(&kernel_space);
+        start = rdtsc();
+        rc |= unpin(&s);
+        ticks_note(&down, i, rdtsc() - start);
+    }
+    bench_check(rc, "a space by hand");
+    bench_check(space_destroy(&s), "a space");
+    figure("insn", 1, up, 0, "bare.space.pin_and_load");
+    figure("insn", 1, down, 0, "bare.space.unpin");
+}
+
 static int step(enum step step, struct space *s, uint64_t nr)
 {
     switch (step) {
@@ -70,6 +138,13 @@ static int step(enum step step, struct space *s, uint64_t nr)
     default:
         return space_destroy(s);
     }
+}
+
+static uint64_t floor_if_empty(enum step step)
+{
+    return step == FIRST_SWITCH ? figure_of("bare.space.pin_and_load")
+           : step == DESTROY    ? figure_of("bare.space.unpin")
+                                : 0;
 }
 
 static void come_and_go(uint64_t nr, uint64_t *floor)
@@ -100,7 +175,10 @@ static void come_and_go(uint64_t nr, uint64_t *floor)
         if (n == MAP && nr == 0)
             continue;
         figure(pages ? "insn/page" : "insn", pages ? nr : 1, t[n],
-               n == SWITCH ? *floor : 0, "space.%s.%luMiB", names[n], nr / 256);
+               n == SWITCH ? *floor
+               : nr == 0   ? floor_if_empty(n)
+                           : 0,
+               "space.%s.%luMiB", names[n], nr / 256);
     }
 }
 
@@ -117,6 +195,7 @@ void bench_spaces(void)
     }
     for (unsigned int i = 0; i < 512 * 512; i++)
         frames[i] = p2m_lookup(kaddr_pfn(page));
+    empty_floors();
     for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
         come_and_go(sizes[i], &floor);
     page_free(frames, 9);
