@@ -210,9 +210,18 @@ static int explore_leaves(const struct explorer *e,
 }
 
 /*
- * At boot only the first and the last page of the P2M in each of its L1 tables
- * is looked at, since there are 512 for each GiB of memory.
+ * At boot only the ends of the P2M are looked at, since there is an L1 table for
+ * each GiB of memory, which has to be mapped to be read: does this one map an end?
  */
+static bool has_p2m_end(const struct explorer *e, uintptr_t base)
+{
+    const uintptr_t last = e->p2m_va_end - 1;
+
+    return base == ALIGN_DOWN(e->si->mfn_list, PT_ENTRIES * PAGE_SIZE) ||
+           base == ALIGN_DOWN(last, PT_ENTRIES * PAGE_SIZE);
+}
+
+/* And of the tables that do, the first and the last page. */
 static int explore_p2m_ends(const struct explorer *e,
                             const volatile uint64_t *table, uintptr_t base)
 {
@@ -238,18 +247,18 @@ static int explore_p2m_ends(const struct explorer *e,
 static int explore(struct explorer *e, unsigned int level, mfn_t mfn,
                    uintptr_t base)
 {
+    const bool p2m_at_boot = is_in_p2m(e, base) && !kaddr_ready();
     const volatile uint64_t *table;
     int rc = check_table(e, level, mfn, base);
 
-    if (rc != 0)
+    if (rc != 0 || (level == 1 && p2m_at_boot && !has_p2m_end(e, base)))
         return rc;
     table = walk_table_ptr(mfn, level);
     if (table == NULL)
         return CONTRADICTION(e, "a page table cannot be read");
     if (level == 1)
-        return is_in_p2m(e, base) && !kaddr_ready()
-                   ? explore_p2m_ends(e, table, base)
-                   : explore_leaves(e, table, base);
+        return p2m_at_boot ? explore_p2m_ends(e, table, base)
+                           : explore_leaves(e, table, base);
 
     for (unsigned int i = next_present(table, 0); i < PT_ENTRIES && rc == 0;
          i = next_present(table, i + 1)) {

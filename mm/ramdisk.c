@@ -17,7 +17,7 @@ struct ramdisk ramdisk(void)
 
     return (struct ramdisk){
         .size = si->mod_len,
-        .rounded = by_pfn && !is_dom0(),
+        .rounded = !is_dom0() && si->mod_len % PAGE_SIZE == 0,
         .start = by_pfn ? _pfn(si->mod_start) : linear_pfn(si->mod_start),
     };
 }

@@ -1080,6 +1080,7 @@ FATAL(grant, take_from_peer)
     page[ANSWER] = 0x7e11;
     EXPECT(within_seconds(120, is_set, &page[LET_GO]));
     EXPECT_EQ(grant_unmap(&writable, 1), 0);
+    EXPECT_EQ(grant_stop(), 0);
     page_free(copied, 0);
 }
 
@@ -1109,4 +1110,5 @@ FATAL(grant, outlive_peer)
     expect_sound(run_);
     EXPECT_EQ(grant_unmap(&held, 1), 0);
     EXPECT_EQ(load_at(page).vector, TRAP_PF);
+    EXPECT_EQ(grant_stop(), 0);
 }

@@ -233,6 +233,7 @@ static void serve(struct test_run *run_, struct peer peer)
 FATAL(peer, serves)
 {
     meet_all(run_, serve);
+    EXPECT_EQ(grant_stop(), 0); /* the addresses it keeps */
 }
 
 /*

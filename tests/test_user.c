@@ -803,7 +803,7 @@ TEST(user, nmi_in_an_event_handler_over_user_mode)
 /* From outside, at any instruction: `xl trigger DOMAIN nmi`. */
 FATAL(user, nmi_by_the_toolstack)
 {
-    const uint64_t end = ktime_ns() + 120 * NSEC_PER_SEC;
+    const uint64_t end = ktime_ns() + 600 * NSEC_PER_SEC;
     unsigned int said = 0;
     struct timer timer;
 

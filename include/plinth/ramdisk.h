@@ -8,7 +8,8 @@
  * image.  Here it reads the same either way.
  *
  *   units    bytes; a domU's builder rounds the size of an unmapped ramdisk up
- *            to whole pages, with zeroes behind the end
+ *            to whole pages, with zeroes behind the end; 4.14 that of
+ *            a mapped one as well
  *   owns     the pages stay the ramdisk's until somebody decides otherwise
  *   context  threads and boot
  */
@@ -22,7 +23,7 @@
 
 struct ramdisk {
     size_t size;  /* 0: there is none */
-    bool rounded; /* the size is in whole pages, not the file's */
+    bool rounded; /* the size is in whole pages: the file may be shorter */
     pfn_t start;
 };
 
