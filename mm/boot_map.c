@@ -145,24 +145,6 @@ static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
     return 0;
 }
 
-/* Eight at once, as most entries of most tables are not present. */
-static inline bool are_empty(const uint64_t t[8])
-{
-    const uint64_t any = t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7];
-
-    return !(any & PTE_P);
-}
-
-/* The first present entry from @i on, or PT_ENTRIES. */
-static unsigned int next_present(const volatile uint64_t *table, unsigned int i)
-{
-    const uint64_t *t = (const uint64_t *)(uintptr_t)table;
-
-    while (i < PT_ENTRIES && !(t[i] & PTE_P))
-        i += i % 8 == 0 && are_empty(&t[i]) ? 8 : 1;
-    return i;
-}
-
 /*
  * How many of the @n entries at @table are present and map what the region
  * goes on with: both tables agree that it is the next pfn.  Nearly all there
@@ -193,8 +175,8 @@ static int explore_leaves(const struct explorer *e,
     struct boot_map *map = e->map;
     int rc = 0;
 
-    for (unsigned int i = next_present(table, 0); i < PT_ENTRIES && rc == 0;
-         i = next_present(table, i)) {
+    for (unsigned int i = pt_next_present(table, 0, PT_ENTRIES);
+         i < PT_ENTRIES && rc == 0; i = pt_next_present(table, i, PT_ENTRIES)) {
         const uintptr_t va = base + i * PAGE_SIZE;
         unsigned int n = 0;
 
@@ -260,8 +242,9 @@ static int explore(struct explorer *e, unsigned int level, mfn_t mfn,
         return p2m_at_boot ? explore_p2m_ends(e, table, base)
                            : explore_leaves(e, table, base);
 
-    for (unsigned int i = next_present(table, 0); i < PT_ENTRIES && rc == 0;
-         i = next_present(table, i + 1)) {
+    for (unsigned int i = pt_next_present(table, 0, PT_ENTRIES);
+         i < PT_ENTRIES && rc == 0;
+         i = pt_next_present(table, i + 1, PT_ENTRIES)) {
         const pte_t pte = { table[i] };
         uint64_t va;
 

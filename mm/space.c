@@ -107,14 +107,7 @@ int space_create(struct space *space, unsigned int flags)
     return 0;
 }
 
-/* Most of an L4 is empty, so entries are looked at by eight. */
-#define LOOK 8u
-BUILD_BUG_ON(USER_SLOTS % LOOK != 0 || PT_ENTRIES % LOOK != 0);
-
-static bool none_of(const uint64_t *e)
-{
-    return !((e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) & PTE_P);
-}
+BUILD_BUG_ON(USER_SLOTS % 8 != 0); /* pt_next_present() */
 
 /*
  * Every table of the space's own, from the leaves up.  @f may free it.
@@ -122,13 +115,11 @@ static bool none_of(const uint64_t *e)
 static void each_below(uint64_t *table, unsigned int level,
                        unsigned int nr_slots, void (*f)(void *table))
 {
-    for (unsigned int i = 0; i < nr_slots && level > 1; i++) {
-        if (i % LOOK == 0 && none_of(table + i))
-            i += LOOK - 1;
-        else if (table[i] & PTE_P)
-            each_below(kaddr_lookup_mfn(pte_mfn((pte_t){ table[i] })),
-                       level - 1, PT_ENTRIES, f);
-    }
+    unsigned int i = level > 1 ? pt_next_present(table, 0, nr_slots) : nr_slots;
+
+    for (; i < nr_slots; i = pt_next_present(table, i + 1, nr_slots))
+        each_below(kaddr_lookup_mfn(pte_mfn((pte_t){ table[i] })), level - 1,
+                   PT_ENTRIES, f);
     f(table);
 }
 

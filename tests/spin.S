@@ -34,12 +34,7 @@
  * all registers, and the flags, what they were?
  */
 FUNCTION(spin_with_registers_full)
-    push    %rbp
-    push    %rbx
-    push    %r12
-    push    %r13
-    push    %r14
-    push    %r15
+    PUSH_CALLEE_SAVED
     mov     %rsp, saved_rsp(%rip)
     FOR_EACH_REGISTER SET
     stc
@@ -54,12 +49,7 @@ FUNCTION(spin_with_registers_full)
     jmp     3f
 2:  mov     saved_rsp(%rip), %rsp
     xor     %eax, %eax
-3:  pop     %r15
-    pop     %r14
-    pop     %r13
-    pop     %r12
-    pop     %rbx
-    pop     %rbp
+3:  POP_CALLEE_SAVED
     ret
 END_FUNCTION(spin_with_registers_full)
 

@@ -83,3 +83,24 @@ static inline bool pte_same(pte_t a, pte_t b)
 
     return (a.raw & ~noted) == (b.raw & ~noted);
 }
+
+static inline bool pt_none_of_8(const uint64_t *t)
+{
+    const uint64_t any = t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7];
+
+    return !(any & PTE_P);
+}
+
+/*
+ * The first present entry of @table from @i on, below @end, a multiple of 8; or
+ * @end.  By eight at once, since most entries of most tables are not present.
+ */
+static inline unsigned int pt_next_present(const volatile uint64_t *table,
+                                           unsigned int i, unsigned int end)
+{
+    const uint64_t *t = (const uint64_t *)(uintptr_t)table;
+
+    while (i < end && !(t[i] & PTE_P))
+        i += i % 8 == 0 && pt_none_of_8(&t[i]) ? 8 : 1;
+    return i;
+}
