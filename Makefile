@@ -55,7 +55,7 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o t
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
-core += $(addprefix kernel/,sched.o thread.o sync.o)
+core += $(addprefix kernel/,sched.o thread.o thread_stack.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
 core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
