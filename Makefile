@@ -38,7 +38,7 @@ core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
-core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o extable.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
