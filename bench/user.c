@@ -183,24 +183,41 @@ static void copies(const char *name, size_t len)
     figure("insn", ROUNDS, t, 0, "user.copy_in.%s", name);
 }
 
-void bench_user(void)
-{
-    struct space space;
-    uint64_t sysret, iret;
-    void *data = page_alloc_zeroed(0);
-    int rc = data ? space_create(&space, SPACE_USER) : -ENOMEM;
+static struct space space;
 
+int bench_user_enter(void)
+{
+    static void *data;
+    int rc = -ENOMEM;
+
+    if (data == NULL)
+        data = page_alloc_zeroed(0);
+    if (data != NULL)
+        rc = space_create(&space, SPACE_USER);
     if (rc == 0)
         rc = map_all(&space, data);
     if (rc == 0)
         rc = space_switch(&space);
+    user_context_init(&one, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    user_context_init(&other, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    return rc;
+}
+
+int bench_user_syscall(void)
+{
+    return run_at(&one, user_address(bench_syscalls), false);
+}
+
+void bench_user(void)
+{
+    const int rc = bench_user_enter();
+    uint64_t sysret, iret;
+
     bench_check(rc, "a space for user mode");
     if (rc != 0)
         return;
     sysret = syscall_floor("syscall", bench_bare_sysret);
     iret = syscall_floor("syscall.entered_by_iret", bench_bare_iret);
-    user_context_init(&one, _vaddr(user_address(bench_syscalls)), _vaddr(0));
-    user_context_init(&other, _vaddr(user_address(bench_syscalls)), _vaddr(0));
     segment_base_for_thread((uintptr_t)&one);
     runs("syscall.in_a_thread_with_variables", &one, &one, false, sysret);
     segment_base_for_thread(0);
@@ -214,5 +231,4 @@ void bench_user(void)
     copies("a_page", PAGE_SIZE);
     bench_check(space_switch(&kernel_space), "switch");
     bench_check(space_destroy(&space), "destroy");
-    page_free(data, 0);
 }
