@@ -18,6 +18,7 @@
 #include <plinth/time.h>
 #include <plinth/trap.h>
 #include <plinth/user.h>
+#include <plinth/walk.h>
 
 #include "../tests/bare.h"
 #include "bench.h"
@@ -236,6 +237,13 @@ static int fault(uint64_t nr __unused)
     return probe_read((const void *)8, &value) == -EFAULT ? 0 : -EINVAL;
 }
 
+static int walk(uint64_t nr __unused)
+{
+    struct walk w;
+
+    return walk_address(ptr_to_vaddr(_text), &w) ? 0 : -EINVAL;
+}
+
 static int user_enter(uint64_t nr __unused)
 {
     static bool entered;
@@ -282,6 +290,7 @@ static const struct {
     { "mutex.lock_unlock", 0, nothing, lock_unlock, nothing },
     { "event.to_self.ipi", 0, make_port, send, nothing },
     { "trap.probe_read", 0, nothing, fault, nothing },
+    { "walk.windows.text", 0, nothing, walk, nothing },
     { "user.syscall", 0, user_enter, user_syscall, nothing },
     { "page.alloc_free.at_rest.order_0", 0, nothing, page, nothing },
     { "heap.malloc_free.at_rest.64_bytes", 64, nothing, bytes, nothing },
