@@ -15,16 +15,33 @@ uint64_t physmap_holes(void)
     return holes;
 }
 
-static uint64_t entry_for(uint64_t mfn)
+/* All 512 entries from @p2m; false if that has one that is no frame. */
+static bool fill_from(uint64_t *table, const uint64_t *p2m)
 {
-    if (unlikely(!p2m_is_frame(mfn))) {
+    uint64_t any = 0;
+
+#pragma GCC unroll 8
+    for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
+        any |= p2m[i];
+        table[i] = pte_make(_mfn(p2m[i]), PTE_DATA).raw;
+    }
+    return p2m_is_frame(any);
+}
+
+static uint64_t entry_for(pfn_t pfn)
+{
+    const mfn_t mfn = p2m_lookup(pfn);
+
+    if (!kaddr_in_physmap(pfn))
+        return 0;
+    if (mfn_eq(mfn, INVALID_MFN)) {
         holes++;
         return 0;
     }
-    return pte_make(_mfn(mfn), PTE_DATA).raw;
+    return pte_make(mfn, PTE_DATA).raw;
 }
 
-/* All 512 entries of @table, the new L1 of chunk @n. */
+/* All of @table, the new L1 of chunk @n. */
 static void fill(uint64_t *table, uint64_t n)
 {
     const struct start_info *si = start_info();
@@ -34,14 +51,10 @@ static void fill(uint64_t *table, uint64_t n)
                        (end <= si->first_p2m_pfn ||
                         start >= si->first_p2m_pfn + si->nr_p2m_frames);
 
-    if (whole) {
-#pragma GCC unroll 8
-        for (unsigned int i = 0; i < CHUNK_PAGES; i++)
-            table[i] = entry_for(p2m[i]);
+    if (likely(whole && fill_from(table, p2m)))
         return;
-    }
     for (unsigned int i = 0; i < CHUNK_PAGES; i++)
-        table[i] = kaddr_in_physmap(_pfn(start + i)) ? entry_for(p2m[i]) : 0;
+        table[i] = entry_for(_pfn(start + i));
 }
 
 static int add_chunk(uint64_t n)

@@ -52,6 +52,7 @@ said '^Bail out! thread: .* was written after the end of the thread whose stack 
 expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
 said '^Bail out! vunmap'
 
+expect 0 "a page without a frame" guest "tests=exhaustion.page_without_a_frame"
 expect 6 "audit after each operation" guest "plinth.audit=1 tests=space.audit_after_each_operation"
 said '^Bail out! audit: pfn .* is noted as a table and is none'
 said '\] test_space_audit_after_each_operation\+0x'

@@ -6,8 +6,11 @@
 #include <arch/vcpu.h>
 #include <plinth/audit.h>
 #include <plinth/balloon.h>
+#include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
+#include <plinth/physmap.h>
+#include <plinth/space.h>
 #include <plinth/test.h>
 #include <plinth/thread.h>
 
@@ -188,5 +191,27 @@ TEST(exhaustion, keepers_give_to_the_balloon)
     EXPECT_EQ(thread_stats().kept_stacks, 0);
     EXPECT_EQ(balloon_set(all), 0);
     free_all();
+    expect_sound(run_);
+}
+
+/* The physmap has a hole there, and the chunk is not the worse for it. */
+FATAL(exhaustion, page_without_a_frame)
+{
+    const uint64_t pfn = p2m_size() - 700, before = page_stats().total;
+
+    REQUIRE(kaddr_lookup(_pfn(pfn)) == NULL && kaddr_in_physmap(_pfn(pfn)));
+    EXPECT_EQ(p2m_set(_pfn(pfn), INVALID_MFN), 0);
+    (void)take_all(PAGE_MAX_ORDER);
+    free_all();
+    EXPECT_EQ(physmap_holes(), 1);
+    EXPECT_EQ(page_stats().total, before - 1);
+    for (uint64_t i = pfn - 2; i <= pfn + 2; i++) {
+        const vaddr_t va = _vaddr(physmap_va(_pfn(i)));
+        const pte_t pte = space_query(&kernel_space, va);
+
+        EXPECT_EQ(pte_present(pte), i != pfn);
+        if (i != pfn)
+            EXPECT_EQ(mfn_x(pte_mfn(pte)), mfn_x(p2m_lookup(_pfn(i))));
+    }
     expect_sound(run_);
 }
