@@ -54,9 +54,11 @@ static int mem(int argc, char *argv[] __unused)
     say("vmap    %lu MiB free in %lu pieces\n", kib(vmaps.free) / 1024,
         vmaps.nr);
     say("spaces  %u\n", spaces);
+    say("stacks  %lu kept of threads that have ended\n",
+        thread_stats().kept_stacks);
     return 0;
 }
-SHELL_COMMAND(mem, "", "memory: pages, heap, vmap, spaces", mem);
+SHELL_COMMAND(mem, "", "memory: pages, heap, vmap, spaces, stacks", mem);
 
 static int dump(int argc, char *argv[])
 {
