@@ -19,7 +19,8 @@
 #define KERNEL_FIRST (L4_XEN_LAST + 1)
 #define USER_SLOTS   L4_XEN_FIRST
 
-struct space kernel_space = { .live = true, .users = 1 };
+/* Loaded at first; and for ever in use, as what it maps is seen in all others. */
+struct space kernel_space = { .live = true, .users = 1 + 1 };
 
 /*
  * All spaces.  The lock also guards the L4 tables against a change of the
