@@ -654,6 +654,25 @@ TEST(space, failed_pin_and_switch_leave_it_plain)
     EXPECT(failures > 10);
 }
 
+/* Whichever of the two requests is refused, and sent with the other or not. */
+TEST(space, failed_switch_loads_nothing_of_it)
+{
+    struct space s;
+    bool sync;
+
+    for (unsigned int i = 0; i < 4; i++) {
+        EXPECT_EQ(space_create(&s, SPACE_USER), 0);
+        EXPECT_EQ(space_pin(&s), 0);
+        sync = mmu_set_sync(i & 1);
+        mmu_inject_failure(1 + i / 2);
+        EXPECT_EQ(space_switch(&s), -ENOMEM);
+        mmu_inject_failure(0);
+        (void)mmu_set_sync(sync);
+        EXPECT_EQ(space_destroy(&s), 0);
+    }
+    expect_sound(run_);
+}
+
 TEST(space, failed_unpin_leaves_it_live)
 {
     struct space s;
