@@ -113,6 +113,9 @@ expect 6 "wrong magic" lab/run "$BUILD/selftest-badmagic.elf" --xen "$XEN" --via
 said 'panic: start_info at 0xffffffff[0-9a-f]+ has the magic "Xen-3\.0-x86_64'
 unsaid 'self-test'
 
+# No console and no xenstore: it runs unheard, and ends in order.
+expect 0 "no rings" lab/run "$BUILD/hello-norings.elf" --xen "$XEN" --timeout "$PATIENCE" --no-verdict
+
 # Memory.  What the bootstrap region needs is the least: 3 MiB.
 tiny() {
     lab/run "$self" --xen "$XEN" --memory "$1" --timeout "$PATIENCE" \
