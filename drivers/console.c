@@ -217,11 +217,12 @@ static void put_lines(const char *text, size_t len)
 
 /*
  * printk's sink.  Others may write while a thread waits for room: other threads
- * take turns, and who cannot wait goes first.
+ * take turns, and who cannot wait goes first; so does a trap's handler that has
+ * come in between a write.
  */
 static void ring_sink(const char *text, size_t len)
 {
-    const bool turns = thread_may_wait();
+    const bool turns = thread_may_wait() && !mutex_is_mine(&writer);
 
     if (turns)
         mutex_lock(&writer);

@@ -93,6 +93,12 @@ expect 6 "stack overflow" guest "tests=fatal.stack_overflow"
 said '^Stack overflow: thread "main" has [0-9]+ bytes of its stack left'
 said '\] recurse.*\+0x'
 said '^Bail out! stack overflow in thread "main"'
+alone() {
+    expect 6 "$1" guest "tests=fatal.$1"
+    said '^# alone$'
+}
+alone trap_is_told_alone
+alone stack_overflow_is_told_alone
 expect 6 "stack overflow of a thread" guest "tests=thread.stack_overflow_is_named"
 said '^Stack overflow: thread "test" has [0-9]+ bytes of its stack left'
 said '\] thread_main\+0x'
