@@ -85,7 +85,7 @@ struct xs_connection {
 
 static uint64_t deadline_of(const struct xs_connection *xs)
 {
-    return ktime_ns() + xs->timeout;
+    return ktime_after(xs->timeout);
 }
 
 /*

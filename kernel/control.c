@@ -21,6 +21,9 @@
 
 #define STATUS "data/plinth/status"
 
+/* How long to wait for memory. */
+#define RETRY_NS (100 * NSEC_PER_MSEC)
+
 static struct xs_connection *xs;
 static struct xs_queue queue;
 static struct completion settled;
@@ -56,6 +59,8 @@ static bool demanded(struct demand *d)
 {
     const int rc = xs_transaction(xs, take, d);
 
+    if (rc != 0)
+        d->text[0] = '\0';
     if (rc != 0 && rc != -ENOENT)
         pr_warn("control: %s: %s", d->path, errno_name(rc));
     return rc == 0 && d->taken;
@@ -237,6 +242,10 @@ static int serve(void)
         char *path;
 
         rc = xs_queue_wait(&queue, KTIME_NEVER, &watch, &path);
+        if (rc == -ENOMEM) {
+            thread_sleep(RETRY_NS); /* the event is in the queue still */
+            continue;
+        }
         if (rc != 0)
             return rc;
         free(path);

@@ -99,6 +99,63 @@ TEST(control, dom0_has_nobody)
     EXPECT_EQ(control_settled(ktime_ns()), -ENODEV);
 }
 
+/* Everything small that can be had. */
+static void **take_all_memory(void)
+{
+    void **taken = NULL, **p;
+
+    for (size_t size = 4096; size >= sizeof(*p); size /= 2) {
+        while ((p = malloc(size)) != NULL) {
+            *p = taken;
+            taken = p;
+        }
+    }
+    return taken;
+}
+
+static void free_all_memory(void **taken)
+{
+    while (taken != NULL) {
+        void **next = *taken;
+
+        free(taken);
+        taken = next;
+    }
+}
+
+/* Has the log a line with @text, from @at on? */
+static bool is_logged(uint64_t at, const char *text)
+{
+    static char log[4096];
+
+    log[printk_log_read(&at, log, sizeof(log) - 1)] = '\0';
+    return strstr(log, text) != NULL;
+}
+
+/* An event that there was no memory for is seen to when there is some again. */
+TEST(control, outlives_a_lack_of_memory)
+{
+    const uint64_t deadline = ktime_ns() + 120 * NSEC_PER_SEC;
+    const uint64_t log = printk_log.end;
+    struct xs_connection *xs;
+    void **taken;
+    int rc;
+
+    if (is_dom0())
+        SKIP("dom0 is nobody's to control");
+    REQUIRE(xenstore(&xs) == 0);
+    (void)heap_trim();
+    taken = take_all_memory();
+    rc = xs_write_string(xs, XS_NO_TX, "control/shutdown", "hop");
+    EXPECT(rc == 0 || rc == -ENOMEM);
+    thread_sleep(NSEC_PER_SEC);
+    free_all_memory(taken);
+    while (!is_logged(log, "\"hop\" is asked for") && ktime_ns() < deadline)
+        thread_sleep(10 * NSEC_PER_MSEC);
+    EXPECT(is_logged(log, "\"hop\" is asked for"));
+    (void)heap_trim();
+}
+
 /*
  * Guests that live until they are told to end, or for half an hour, and say what
  * becomes of their memory.

@@ -60,7 +60,7 @@ int __must_check xs_open(struct xenstore_domain_interface *ring,
 /* Nobody uses @xs any more, and it has no watches. */
 void xs_close(struct xs_connection *xs);
 
-/* For requests made from now on. */
+/* For requests made from now on; KTIME_NEVER: none. */
 void xs_set_timeout(struct xs_connection *xs, uint64_t ns);
 
 /* @len may be NULL.  One zero, which does not count, follows the value. */
@@ -171,7 +171,10 @@ int __must_check xs_watch(struct xs_connection *xs, const char *path,
  */
 int xs_unwatch(struct xs_watch *watch);
 
-/* -ETIMEDOUT; -EIO when the queue is empty and the connection broken. */
+/*
+ * -ETIMEDOUT; -EIO when the queue is empty and the connection broken; -ENOMEM, and
+ * the event stays in the queue.
+ */
 int __must_check xs_queue_wait(struct xs_queue *queue, uint64_t deadline,
                                struct xs_watch **watch, char **path);
 
