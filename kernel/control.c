@@ -57,8 +57,11 @@ static int take(struct xs_connection *c, xs_tx_t tx, void *arg)
 /* Was there one, and a known one? */
 static bool demanded(struct demand *d)
 {
-    const int rc = xs_transaction(xs, take, d);
+    int rc;
 
+    /* It stands until it is acknowledged. */
+    while ((rc = xs_transaction(xs, take, d)) == -ENOMEM)
+        thread_sleep(RETRY_NS);
     if (rc != 0)
         d->text[0] = '\0';
     if (rc != 0 && rc != -ENOENT)

@@ -20,7 +20,8 @@
  *            -EIO        the answer is not one to that request; or the connection
  *                        is broken, as each call says from then on
  *            -E2BIG      more than XENSTORE_PAYLOAD_MAX of path and value
- *            -ENOMEM     no memory for the answer: it may have been done
+ *            -ENOMEM     no memory for the answer to a question; what only has
+ *                        something done needs none
  *   source   public/io/xs_wire.h; Xen docs/misc/xenstore.txt, xenstore-ring.txt
  */
 #pragma once
@@ -52,7 +53,7 @@ int __must_check xenstore(struct xs_connection **xs);
 
 /*
  * A connection by @ring and @port, which others have bound.  Takes a thread of
- * its own and 9 KiB.  -EEXIST if @port has a handler.
+ * its own and 16 KiB.  -EEXIST if @port has a handler.
  */
 int __must_check xs_open(struct xenstore_domain_interface *ring,
                          evtchn_port_t port, struct xs_connection **xs);
