@@ -29,7 +29,7 @@ TESTS       ?= tests/*.t
 all: $(foreach app,selftest hello shell,$(O)/$(app).elf $(O)/$(app).cfg)
 
 # Images that only tests boot: without ELF notes, with a spoilt start_info, to measure.
-test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/bench.elf
+test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/hello-norings.elf $(O)/bench.elf
 
 # The boot: ELF notes, entry, and what runs before there is anything else.
 core := xen-head.o
@@ -119,6 +119,7 @@ $(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
 $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
 $(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
+$(O)/hello-norings.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%) $(O)/tests/no-rings.o
 
 # What a builder that does not read ELF notes sees: the __xen_guest string.
 $(O)/selftest-legacy.elf: $(O)/selftest.elf

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/boot_map.h>
@@ -23,6 +25,12 @@
 #include <xen/features.h>
 
 #define INIT_P2M 0xffffc00000000000ul
+
+_Static_assert(offsetof(struct start_info, store_mfn) == 0x38 &&
+                   offsetof(struct start_info, store_evtchn) == 0x40 &&
+                   offsetof(struct start_info, console.domU.mfn) == 0x48 &&
+                   offsetof(struct start_info, console.domU.evtchn) == 0x50,
+               "as in tests/no-rings.S");
 
 /* Both are too big for a stack. */
 static struct boot_map scratch_map;
@@ -135,6 +143,22 @@ TEST(boot, wrong_p2m_frames_are_a_contradiction)
     EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)),
               -EINVAL);
     EXPECT(strstr(why, "P2M") != NULL || strstr(why, "table") != NULL);
+}
+
+/* tests/no-rings.S has it so for real. */
+TEST(boot, domain_without_rings)
+{
+    const struct boot_region *last;
+    char why[120] = "";
+
+    doctored = *start_info();
+    doctored.store_mfn = 0;
+    doctored.console.domU.mfn = 0;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    REQUIRE(scratch_map.nr_regions > 0);
+    last = &scratch_map.regions[scratch_map.nr_regions - 1];
+    EXPECT_EQ(pfn_x(last->start) + last->nr_pages, doctored.nr_pages);
 }
 
 /* protect_init() unmapped it; the first byte below a stack is gone. */

@@ -133,7 +133,10 @@ struct mmu_stats {
 };
 struct mmu_stats mmu_stats(void);
 
-/* Send each request by itself (option plinth.mmu=sync); returns the former. */
+/*
+ * Send each request by itself, as a run of its own (option plinth.mmu=sync);
+ * returns the former.
+ */
 bool mmu_set_sync(bool on);
 
 /*
