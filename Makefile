@@ -38,7 +38,7 @@ core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
-core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o extable.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
@@ -55,7 +55,7 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o t
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
-core += $(addprefix kernel/,sched.o thread.o sync.o)
+core += $(addprefix kernel/,sched.o thread.o thread_stack.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
 core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
