@@ -9,7 +9,7 @@
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
 #   make peers      the same in Mini-OS and Linux; bench/peers.md
-#   make profile    where the instructions of BENCH=NAME go, by symbol
+#   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
 #   ARGS="..."      the guest's command line, for run and debug
