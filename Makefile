@@ -8,6 +8,7 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
+#   make peers      the same in Mini-OS and Linux; bench/peers.md
 #   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
@@ -184,6 +185,9 @@ profile:
 	$(MAKE) O=$(O)/bench/images DEBUG=0 $(O)/bench/images/bench.elf
 	XEN=$(XEN) bench/profile $(O)/bench/images $(O)/bench $(BENCH)
 
+peers:
+	XEN=$(XEN) bench/peers/run "$(MINIOS)" $(O)/peers
+
 # PLINTH_* tell the tests what was built where.
 test: all test-images
 	PLINTH_BUILD=$(O) PLINTH_XEN=$(XEN) \
@@ -196,6 +200,6 @@ clean:
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all test-images run debug bench profile test clean FORCE
+.PHONY: all test-images run debug bench peers profile test clean FORCE
 .SECONDARY:
 -include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))
