@@ -585,14 +585,16 @@ static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
                (pte_t){ 0 });
 }
 
-/* Send, then give back what was unhooked.  True if anything was. */
-static bool finish_unhooking(struct unhooked *u)
+/*
+ * Send, then give back what was unhooked, of [start, end).  True if anything was.
+ */
+static bool finish_unhooking(struct unhooked *u, uintptr_t start, uintptr_t end)
 {
     void *page = page_list_next(&u->pages, NULL);
     const bool any = page != NULL;
 
     if (any)
-        l1_forget();
+        l1_forget_range(start, end);
     for (; page != NULL && u->space->live;
          page = page_list_next(&u->pages, page))
         ptab_set_rights(page, PTE_DATA);
@@ -646,15 +648,6 @@ static bool is_whole_l2(const struct space *space, uintptr_t va, uintptr_t end)
     return l2 != NULL && ptab_note(l2) != NULL;
 }
 
-static bool is_empty(const uint64_t *table)
-{
-    uint64_t any = 0;
-
-    for (unsigned int i = 0; i < PT_ENTRIES && !any; i++)
-        any = table[i] & PTE_P;
-    return !any;
-}
-
 /* Tables of @level that have become empty go as well. */
 static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
                     unsigned int level)
@@ -668,10 +661,11 @@ static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
                                     ? kaddr_lookup_mfn(pte_mfn(pte))
                                     : NULL;
 
-        if (table == NULL || ptab_note(table) == NULL || !is_empty(table))
+        if (table == NULL || ptab_note(table) == NULL ||
+            pt_next_present(table, 0, PT_ENTRIES) < PT_ENTRIES)
             continue;
         unhook(&u, level + 1, va);
-        finish_unhooking(&u);
+        finish_unhooking(&u, va, va + 1);
     }
 }
 
@@ -681,16 +675,17 @@ static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end,
 {
     struct unhooked u = { .space = space, .empty = empty };
     const bool whole = is_whole_l2(space, *from, end);
+    const uintptr_t start = *from;
     const uintptr_t stop =
-        next_boundary(*from, end, whole ? L2_SPAN : BATCH_SPAN);
+        next_boundary(start, end, whole ? L2_SPAN : BATCH_SPAN);
 
     if (whole)
-        unmap_l2(&u, *from);
+        unmap_l2(&u, start);
     else
-        for_each_span (va, n, *from, stop)
+        for_each_span (va, n, start, stop)
             unmap_span(&u, va, n);
     *from = stop;
-    return finish_unhooking(&u);
+    return finish_unhooking(&u, start, stop);
 }
 
 static int __noinline unmap_many(struct space *space, uintptr_t start,

@@ -448,6 +448,7 @@ TEST(catch, probes_read_and_write_what_is_there)
 
     EXPECT_EQ(probe_read(&word, &value), 0);
     EXPECT_EQ(value, 0x1122334455667788);
+    EXPECT_EQ(probe_read_or(&word, 7), 0x1122334455667788);
     EXPECT_EQ(probe_write(&word, 42), 0);
     EXPECT_EQ(word, 42);
 }
@@ -458,6 +459,7 @@ TEST(catch, probes_fail_without_a_trap)
 
     EXPECT_EQ(probe_read((void *)0x1000, &value), -EFAULT);
     EXPECT_EQ(value, 7);
+    EXPECT_EQ(probe_read_or((void *)0x1000, 7), 7);
     EXPECT_EQ(probe_write((void *)0x1000, 1), -EFAULT);
     EXPECT_EQ(probe_read((void *)NON_CANONICAL, &value), -EFAULT);
 }
