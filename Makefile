@@ -8,7 +8,8 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
-#   make profile    where the instructions of BENCH=NAME go, by symbol
+#   make peers      the same in Mini-OS and Linux; bench/peers.md
+#   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
 #   ARGS="..."      the guest's command line, for run and debug
@@ -38,7 +39,7 @@ core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
-core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o extable.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
@@ -55,7 +56,7 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o t
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
-core += $(addprefix kernel/,sched.o thread.o sync.o)
+core += $(addprefix kernel/,sched.o thread.o thread_stack.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
 core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
@@ -184,6 +185,9 @@ profile:
 	$(MAKE) O=$(O)/bench/images DEBUG=0 $(O)/bench/images/bench.elf
 	XEN=$(XEN) bench/profile $(O)/bench/images $(O)/bench $(BENCH)
 
+peers:
+	XEN=$(XEN) bench/peers/run "$(MINIOS)" $(O)/peers
+
 # PLINTH_* tell the tests what was built where.
 test: all test-images
 	PLINTH_BUILD=$(O) PLINTH_XEN=$(XEN) \
@@ -196,6 +200,6 @@ clean:
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all test-images run debug bench profile test clean FORCE
+.PHONY: all test-images run debug bench peers profile test clean FORCE
 .SECONDARY:
 -include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))

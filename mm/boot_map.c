@@ -150,20 +150,20 @@ static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
  * goes on with: both tables agree that it is the next pfn.  Nearly all there
  * are; check_leaf() says what is wrong with the one where this stops.
  */
-static unsigned int expected_leaves(const volatile uint64_t *table,
-                                    unsigned int n, uint64_t pfn)
+static unsigned int expected_leaves(const volatile uint64_t *table, uint64_t n,
+                                    uint64_t pfn)
 {
     const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
-    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
-    unsigned int i;
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list + pfn;
+    const uint64_t *t = (const uint64_t *)(uintptr_t)table;
+    uint64_t i;
 
-    n = MIN((uint64_t)n, p2m_size() - pfn);
+    n = MIN(n, p2m_size() - pfn);
     for (i = 0; i < n; i++) {
-        const uint64_t pte = table[i], mfn = (pte & PTE_ADDR) >> PAGE_SHIFT;
-        uint64_t back;
+        const uint64_t want = pte_make(_mfn(p2m[i]), PTE_P).raw;
 
-        if (!(pte & PTE_P) || p2m[pfn + i] != mfn ||
-            probe_read(&m2p[mfn], &back) != 0 || back != pfn + i)
+        if ((t[i] ^ want) & (PTE_ADDR | PTE_P) ||
+            probe_read_or(&m2p[p2m[i]], ~0ul) != pfn + i)
             break;
     }
     return i;

@@ -100,6 +100,25 @@ if command -v gnuplot >/dev/null; then
     check "... and nothing is drawn" rmdir "$work/img"
 fi
 
+# ---- the peers: what can be said before anything is booted
+
+peers() { bench/peers/run "$@" "$work/peers"; }
+expect 2 "peers without an image" peers
+said '^usage: bench/peers/run IMAGE OUT'
+expect 1 "... with one that is not there" peers "$work/none"
+said '^peers: there is no image .*/none$'
+echo 'int main;' >"$work/a.c"
+if command -v gcc >/dev/null; then
+    gcc -c -o "$work/a.o" "$work/a.c"
+    expect 1 "... with one that is no Mini-OS" peers "$work/a.o"
+    said 'has no symbols _start and app_main: no Mini-OS, or a stripped one$'
+fi
+expect 1 "... without a compiler" env CC=no-such-compiler bench/peers/run "$work/a.c" "$work/peers"
+said '^peers: no C compiler: apt-get install gcc libc6-dev$'
+check "... and nothing is written" test ! -e "$work/peers"
+check "bench/peers.dat is what bench/plot reads" \
+    awk '!/^#/ && !(NF == 3 && $1 ~ /^(mini-os|linux)$/ && $3 + 0 > 0) { bad = 1 } END { exit bad || NR < 10 }' bench/peers.dat
+
 # ---- the figures of bench.elf itself, whatever they are
 
 if [ ! -e "$BUILD/bench.elf" ]; then
@@ -114,4 +133,26 @@ cp "$tap_out" "$work/log"
 expect 0 "... prints what bench/collect reads" collect
 expect 4 "a group that there is not" image "mappings"
 said '^bench failed: there is no group mappings'
+
+# ---- a profile: who called whom, through Xen and back
+
+if ! command -v gcc >/dev/null; then
+    skip "profiles" "no gcc"
+    finish
+    exit
+fi
+mkdir "$work/profile"
+export PROFILE_SYMBOLS=guest
+expect 0 "a profile" bench/profile "$BUILD" "$work/profile" event.to_self.ipi
+said '^100 rounds, [0-9]+ instructions each: guest [0-9]+, Xen [0-9]+$'
+said ' event_deliver$'
+said '/profile-event\.to_self\.ipi\.svg$'
+stacks() { cat "$work"/profile/*.folded; }
+expect 0 "... with stacks" stacks
+said '^bench_repeat;send;event_send;[a-z_]+event_channel_op;xen \? [0-9]+$'
+said '^bench_repeat;send;event_send;[a-z_]+event_channel_op;trap_entry_upcall;events_upcall;.*event_deliver [0-9]+$'
+unsaid '__fentry__;'
+check "... and a graph of them" grep -q '>events_upcall (' "$work/profile/profile-event.to_self.ipi.svg"
+expect 1 "a profile of what there is not" bench/profile "$BUILD" "$work/profile" event
+said 'can repeat event\.to_self\.ipi'
 finish

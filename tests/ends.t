@@ -47,6 +47,8 @@ heap overrun 'written past its end'
 heap write_after_free 'written to after it was freed'
 expect 6 "page: write_after_free" guest "tests=page.write_after_free"
 said '^Bail out! page: .* was written after it was freed: word 15 is 0'
+expect 6 "thread: write to the stack of an ended one" guest "tests=thread.write_to_the_stack_of_an_ended_one"
+said '^Bail out! thread: .* was written after the end of the thread whose stack it was: 0x1$'
 expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
 said '^Bail out! vunmap'
 

@@ -16,6 +16,7 @@
 #include <plinth/walk.h>
 
 #include "block.h"
+#include "queue.h"
 
 /* Where an L4 slot ends, so that ranges cross tables of every level. */
 #define BASE  0x00000a7fffe00000ul
@@ -571,6 +572,7 @@ static void gigabyte(struct test_run *run_, struct space *s, uint64_t skew)
 
 TEST(space, a_gigabyte_is_hooked_at_once)
 {
+    WITH_QUEUE();
     void *page = page_alloc(0);
     struct space s;
 
