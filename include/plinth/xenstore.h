@@ -171,7 +171,10 @@ int __must_check xs_watch(struct xs_connection *xs, const char *path,
  */
 int xs_unwatch(struct xs_watch *watch);
 
-/* -ETIMEDOUT; -EIO when the queue is empty and the connection broken. */
+/*
+ * What happened where: *@path begins as the path given to xs_watch() does, with
+ * "/" or not.  -ETIMEDOUT; -EIO when the queue is empty and the connection broken.
+ */
 int __must_check xs_queue_wait(struct xs_queue *queue, uint64_t deadline,
                                struct xs_watch **watch, char **path);
 
