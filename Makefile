@@ -10,6 +10,7 @@
 #   make bench      what things cost, in instructions; docs/performance.md
 #   make profile    where the instructions of BENCH=NAME go, by symbol
 #
+#   APP=FOLDER      for all, run and debug: the application in FOLDER; tools/app.mk
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
 #   ARGS="..."      the guest's command line, for run and debug
 #   DEBUG=0         without ASSERT()
@@ -25,8 +26,11 @@ AWK         ?= awk
 XEN         ?= 4.17
 GDB_PORT    ?= 1234
 TESTS       ?= tests/*.t
+NAME        ?= $(notdir $(abspath $(APP)))
 
-all: $(foreach app,selftest hello shell,$(O)/$(app).elf $(O)/$(app).cfg)
+# The images, and first the one that is run.
+images := $(if $(APP),$(NAME),selftest hello shell)
+all: $(images:%=$(O)/%.elf) $(images:%=$(O)/%.cfg)
 
 # Images that only tests boot: without ELF notes, with a spoilt start_info, to measure.
 test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/bench.elf
@@ -114,9 +118,13 @@ LDFLAGS += --build-id=none --no-warn-rwx-segments
 
 flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLAGS)
 
+ifneq ($(APP),)
+include tools/app.mk
+else
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
 $(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
 $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
+endif
 $(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
 
@@ -134,7 +142,7 @@ $(O)/%.elf: linker.ld tools/symbols.awk $(O)/flags
 	for n in 1 2 3; do \
 	    $(AWK) -f tools/symbols.awk $(O)/$*.nm >$(O)/$*.sym.S && \
 	    $(CC) -c -o $(O)/$*.sym.o $(O)/$*.sym.S && \
-	    $(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o,$^) $(O)/$*.sym.o && \
+	    $(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o %.a,$^) $(O)/$*.sym.o && \
 	    $(NM) -n $@.tmp >$(O)/$*.nm || exit 1; \
 	done
 	mv $@.tmp $@
@@ -146,15 +154,23 @@ $(O)/%.cfg: Makefile
 	printf '%s\n' 'name = "$*"' 'type = "pv"' 'kernel = "$(O)/$*.elf"' \
 	    'memory = 32' 'on_crash = "preserve"' >$@
 
-$(O)/%.o: %.c $(O)/flags
+define compile
 	echo "  CC      $<"
 	mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(order) -MMD -MP -c $< -o $@
+endef
 
-$(O)/%.o: %.S $(O)/flags
+define assemble
 	echo "  AS      $<"
 	mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
+endef
+
+$(O)/%.o: %.c $(O)/flags
+	$(compile)
+
+$(O)/%.o: %.S $(O)/flags
+	$(assemble)
 
 # Changes when the flags do, so that everything then rebuilds.  The folder
 # beside it makes <xen/...> reachable and no other header of the system.
@@ -167,10 +183,10 @@ $(O)/flags: FORCE
 	echo '$(flags)' | cmp -s - $@ || echo '$(flags)' >$@
 
 run: all
-	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)"
+	lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --extra "$(ARGS)"
 
 debug: all
-	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
+	lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
 
 # A build without ASSERT() of its own, in which the figures are made.
 bench-images := $(foreach app,bench hello shell selftest,$(O)/bench/images/$(app).elf)
