@@ -12,6 +12,8 @@
 #
 #   APP=FOLDER      for all, run and debug: the application in FOLDER; tools/app.mk
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
+#   HYPERVISOR=FILE a xen.gz of your own in its place
+#   VIA=dom0        in place of dom0, and not through xl, for run and debug
 #   ARGS="..."      the guest's command line, for run and debug
 #   DEBUG=0         without ASSERT()
 #   STACK_CHECK=0   without the stack check at every function's entry
@@ -24,6 +26,8 @@ OBJCOPY     ?= objcopy
 NM          ?= nm
 AWK         ?= awk
 XEN         ?= 4.17
+HYPERVISOR  ?= $(LAB_HYPERVISOR)
+VIA         ?= xl
 GDB_PORT    ?= 1234
 TESTS       ?= tests/*.t
 NAME        ?= $(notdir $(abspath $(APP)))
@@ -182,11 +186,14 @@ $(O)/flags: FORCE
 	ln -sfn $(XEN_HEADERS) $(O)/include/xen
 	echo '$(flags)' | cmp -s - $@ || echo '$(flags)' >$@
 
+export LAB_HYPERVISOR := $(abspath $(HYPERVISOR))
+lab-run = lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --via $(VIA) --extra "$(ARGS)"
+
 run: all
-	lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --extra "$(ARGS)"
+	$(lab-run)
 
 debug: all
-	lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
+	$(lab-run) --gdb $(GDB_PORT)
 
 # A build without ASSERT() of its own, in which the figures are made.
 bench-images := $(foreach app,bench hello shell selftest,$(O)/bench/images/$(app).elf)
