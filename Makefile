@@ -8,7 +8,7 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
-#   make profile    where the instructions of BENCH=NAME go, by symbol
+#   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
 #   APP=FOLDER      for all, run and debug: the application in FOLDER; tools/app.mk
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test

@@ -79,6 +79,13 @@ bool bench_repeat(const char *name);
 void bench_begin(void);
 void bench_end(void);
 
+/*
+ * Switch to a space whose user mode makes system calls; that is bench_user_syscall(),
+ * there and back, which returns USER_SYSCALL.
+ */
+int bench_user_enter(void);
+int bench_user_syscall(void);
+
 /* Of the entry that maps the kernel's @p: for requests that are made by hand. */
 maddr_t pte_address(const void *p);
 

@@ -3,9 +3,10 @@
  * Mapping, unmapping and protecting by number of pages, and the way down the page
  * tables.
  *
- *     live    into L1 tables that others use as well, and that stay.  512 is the
- *             most: two halves of two tables.  A range of more covers whole
- *             tables, and those come and go with it
+ *     live    into L1 tables that others use as well, and that stay.  Up to 512
+ *             lie in two halves of two tables.  A range of more would cover whole
+ *             tables, and those come and go with it; so more are as many calls as
+ *             there are tables, for all entries but one of each
  *     fresh   where there is no L1 table; there is an L2, but for the 1 GiB
  *
  * The frames are ours and mapped writable elsewhere, as all that comes from
@@ -16,6 +17,7 @@
  */
 #include <plinth/errno.h>
 #include <plinth/kaddr.h>
+#include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/selfmap.h>
@@ -34,6 +36,10 @@
 #define LIVE  (KEEP + TABLE / 2)
 #define FRESH (KEEP + 2 * TABLE)
 #define WHOLE (KEEP + GIB * PAGE_SIZE)
+#define LARGE (KEEP + 2 * GIB * PAGE_SIZE)
+
+/* Of each table at LARGE the last page keeps it. */
+#define PIECE 511u
 
 static mfn_t *frames; /* 4096 of them, and then one of them again and again */
 
@@ -70,6 +76,53 @@ static void map_and_unmap(uint64_t nr, uintptr_t va, const char *where,
     }
     figure("insn/page", nr, map, floors.map, "map.%s.%lu", where, nr);
     figure("insn/page", nr, unmap, floors.unmap, "unmap.%s.%lu", where, nr);
+}
+
+static int in_pieces(uint64_t nr, bool map)
+{
+    uintptr_t va = LARGE;
+    int rc = 0;
+
+    for (uint64_t done = 0; done < nr; done += PIECE, va += TABLE) {
+        const uint64_t n = MIN(nr - done, (uint64_t)PIECE);
+
+        rc |=
+            map ? space_map(&kernel_space, _vaddr(va), frames + done, n, MAP_RW)
+                : space_unmap(&kernel_space, _vaddr(va), n);
+    }
+    return rc;
+}
+
+/* @times are fewer than BENCH_TIMES where they would take long. */
+static void many_live(uint64_t nr, unsigned int times, struct floors floors)
+{
+    const uint64_t tables = (nr + PIECE - 1) / PIECE;
+    struct ticks map, unmap;
+    uint64_t start;
+    int rc = 0;
+
+    for (uint64_t i = 0; i < tables; i++)
+        rc |= space_map(&kernel_space,
+                        _vaddr(LARGE + i * TABLE + PIECE * PAGE_SIZE), frames,
+                        1, MAP_R);
+    bench_check(rc, "keep tables");
+    for (unsigned int i = 0; i < times; i++) {
+        start = rdtsc();
+        bench_check(in_pieces(nr, true), "map");
+        ticks_note(&map, i, rdtsc() - start);
+        check_mapped(LARGE, PIECE, true, "map");
+
+        start = rdtsc();
+        bench_check(in_pieces(nr, false), "unmap");
+        ticks_note(&unmap, i, rdtsc() - start);
+        check_mapped(LARGE, PIECE, false, "unmap");
+    }
+    for (uint64_t i = 0; i < tables; i++)
+        rc |= space_unmap(&kernel_space,
+                          _vaddr(LARGE + i * TABLE + PIECE * PAGE_SIZE), 1);
+    bench_check(rc, "let go of tables");
+    figure("insn/page", nr, map, floors.map, "map.live.%lu", nr);
+    figure("insn/page", nr, unmap, floors.unmap, "unmap.live.%lu", nr);
 }
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -154,6 +207,9 @@ void bench_mapping(void)
                 "keep");
     for (unsigned int i = 0; i < ARRAY_SIZE(few); i++)
         map_and_unmap(few[i], LIVE, "live", live_floors(few[i]));
+    many_live(4096, BENCH_TIMES, live_floors(512));
+    if (is_dom0()) /* or dom0 wakes up in the middle of what takes this long */
+        many_live(GIB, 2, live_floors(512));
     for (unsigned int i = 0; i < ARRAY_SIZE(few); i++)
         protect(few[i], LIVE);
     for (unsigned int i = 0; i < ARRAY_SIZE(fresh); i++)
@@ -169,10 +225,40 @@ void bench_mapping(void)
 }
 
 /*
- * The page-table walk, with tables at their kernel addresses and by itself.  A
- * floor would be four loads.
+ * The page-table walk, with tables at their kernel addresses and by itself.  Its
+ * floor believes everything: tables are the builder's, and the M2P has their place.
  */
 #define WALKS 1000u
+
+static uint64_t bare_walk(uintptr_t va)
+{
+    const volatile uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
+    const volatile uint64_t *table = (const uint64_t *)start_info()->pt_base;
+    uint64_t entry = 0;
+
+    for (unsigned int level = PT_LEVELS; level > 0; level--) {
+        entry = table[pt_index(_vaddr(va), level)];
+        if (!pte_present((pte_t){ entry }) || level == 1)
+            break;
+        table = (const uint64_t *)linear_va(
+            _pfn(m2p[mfn_x(pte_mfn((pte_t){ entry }))]));
+    }
+    return entry;
+}
+
+static void bare_walks(void)
+{
+    const uintptr_t va = (uintptr_t)_text;
+    uint64_t seen = 0;
+    struct ticks t;
+    struct walk w;
+
+    MEASURE_TICKS(
+        t, , for (unsigned int n = 0; n < WALKS; n++) seen |= bare_walk(va));
+    if (!walk_address(_vaddr(va), &w) || seen != w.entry[1].raw)
+        bench_fail("the bare walk leads elsewhere");
+    figure("insn", WALKS, t, 0, "bare.walk.text");
+}
 
 static void walk_some(const char *how)
 {
@@ -193,7 +279,8 @@ static void walk_some(const char *how)
 
         MEASURE_TICKS(
             t, , for (unsigned int n = 0; n < WALKS; n++) walk_address(va, &w));
-        figure("insn", WALKS, t, 0, "walk.%s.%s", how, places[i].name);
+        figure("insn", WALKS, t, i == 0 ? figure_of("bare.walk.text") : 0,
+               "walk.%s.%s", how, places[i].name);
     }
 }
 
@@ -203,6 +290,7 @@ void bench_walking(void)
     pte_t pte;
     int rc = 0;
 
+    bare_walks();
     walk_some("windows");
     MEASURE_TICKS(on, rc |= t_ ? selfmap_disable() : 0, rc |= selfmap_enable());
     walk_some("selfmap");

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One operation again and again, for a profile: QEMU's plugin (bench/hot.c) counts
- * what runs between the two marks.  By the names of its figures.
+ * what runs between the two marks.  By the name of its figure, where it has one.
  */
 #include <plinth/errno.h>
 #include <plinth/events.h>
 #include <plinth/grant.h>
+#include <plinth/heap.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/space.h>
 #include <plinth/string.h>
+#include <plinth/sync.h>
 #include <plinth/thread.h>
 #include <plinth/time.h>
 #include <plinth/trap.h>
+#include <plinth/user.h>
+#include <plinth/walk.h>
 
 #include "../tests/bare.h"
 #include "bench.h"
@@ -149,9 +153,33 @@ static int unmap_and_take_back(uint64_t nr)
     return rc ? rc : take_back(nr);
 }
 
+static int yield_while(void *there)
+{
+    while (there)
+        thread_yield();
+    return 0;
+}
+
+static int make_other(uint64_t nr __unused)
+{
+    static struct thread *other;
+
+    return other ? 0
+                 : thread_create("other", yield_while, &other, NULL, &other);
+}
+
 static int yield(uint64_t nr __unused)
 {
     thread_yield();
+    return 0;
+}
+
+static int lock_unlock(uint64_t nr __unused)
+{
+    static struct mutex mutex;
+
+    mutex_lock(&mutex);
+    mutex_unlock(&mutex);
     return 0;
 }
 
@@ -171,6 +199,12 @@ static int thread(uint64_t nr __unused)
 static int page(uint64_t nr __unused)
 {
     page_free(page_alloc(0), 0);
+    return 0;
+}
+
+static int bytes(uint64_t nr)
+{
+    free(malloc(nr));
     return 0;
 }
 
@@ -203,6 +237,28 @@ static int fault(uint64_t nr __unused)
     return probe_read((const void *)8, &value) == -EFAULT ? 0 : -EINVAL;
 }
 
+static int walk(uint64_t nr __unused)
+{
+    struct walk w;
+
+    return walk_address(ptr_to_vaddr(_text), &w) ? 0 : -EINVAL;
+}
+
+static int user_enter(uint64_t nr __unused)
+{
+    static bool entered;
+
+    if (entered)
+        return 0;
+    entered = true;
+    return bench_user_enter();
+}
+
+static int user_syscall(uint64_t nr __unused)
+{
+    return bench_user_syscall() == USER_SYSCALL ? 0 : -EINVAL;
+}
+
 static int nothing(uint64_t nr __unused)
 {
     return 0;
@@ -221,19 +277,23 @@ static const struct {
     { "unmap.fresh.512", PAGES, map, unmap, nothing },
     { "protect.R_to_RW.1", 1, map_readonly, protect, unmap },
     { "protect.R_to_RW.64", 64, map_readonly, protect, unmap },
-    { "space.create", 0, nothing, create, destroy },
-    { "space.destroy", 0, create_pinned, destroy, nothing },
-    { "space.first_switch", 0, create, first_switch, leave_and_destroy },
+    { "space.create.0MiB", 0, nothing, create, destroy },
+    { "space.destroy.0MiB", 0, create_pinned, destroy, nothing },
+    { "space.first_switch.0MiB", 0, create, first_switch, leave_and_destroy },
     { "space.switch_and_back", 0, create_pinned, change, destroy },
-    { "grant.map.1", 1, give, grants_map, unmap_and_take_back },
-    { "grant.unmap.1", 1, give_and_map, grants_unmap, take_back },
-    { "grant.map.512", PAGES, give, grants_map, unmap_and_take_back },
-    { "grant.unmap.512", PAGES, give_and_map, grants_unmap, take_back },
-    { "thread.yield", 0, nothing, yield, nothing },
+    { "grant.map.v1.1", 1, give, grants_map, unmap_and_take_back },
+    { "grant.unmap.v1.1", 1, give_and_map, grants_unmap, take_back },
+    { "grant.map.v1.512", PAGES, give, grants_map, unmap_and_take_back },
+    { "grant.unmap.v1.512", PAGES, give_and_map, grants_unmap, take_back },
+    { "thread.switch_and_back", 0, make_other, yield, nothing },
     { "thread.create_run_join", 0, nothing, thread, nothing },
+    { "mutex.lock_unlock", 0, nothing, lock_unlock, nothing },
     { "event.to_self.ipi", 0, make_port, send, nothing },
     { "trap.probe_read", 0, nothing, fault, nothing },
-    { "page.alloc_free", 0, nothing, page, nothing },
+    { "walk.windows.text", 0, nothing, walk, nothing },
+    { "user.syscall", 0, user_enter, user_syscall, nothing },
+    { "page.alloc_free.at_rest.order_0", 0, nothing, page, nothing },
+    { "heap.malloc_free.at_rest.64_bytes", 64, nothing, bytes, nothing },
 };
 
 static int repeat(unsigned int i)

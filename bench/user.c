@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* To user mode and back: by a system call, by a fault; and copying from there. */
+/*
+ * To user mode and back: by a system call, by a fault; and copying from there.  The
+ * floors are the same ways with nothing in the kernel but the way back, which is a
+ * hypercall.
+ */
 #include <plinth/errno.h>
+#include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/segments.h>
 #include <plinth/space.h>
+#include <plinth/trap.h>
 #include <plinth/user.h>
 
 #include "bench.h"
@@ -13,9 +19,17 @@
 #define TEXT   0x400000ul
 #define DATA   0x800000ul
 #define ROUNDS 100u
+#define MANY   10000u
 
+/* In user mode. */
 void bench_syscalls(void);
-void bench_ud2(void);
+void bench_faults(void);
+
+/* What user mode enters: see bare_entry.S. */
+void bench_bare_sysret(void);
+void bench_bare_iret(void);
+void bench_bare_user_fault(void);
+extern uint64_t bench_user_rounds;
 
 extern const char user_text[], user_text_end[];
 
@@ -24,6 +38,54 @@ static struct user_context one, other;
 static uint64_t user_address(void (*fn)(void))
 {
     return TEXT + ((const char *)fn - user_text);
+}
+
+/*
+ * What user mode does at @rip enters @bare instead of the kernel, for all rounds but
+ * the last, which ends as usual: so many of them that this one does not count.  Returns
+ * the figure.
+ */
+static uint64_t floor_of(const char *name, uint64_t rip, int want)
+{
+    struct ticks t;
+    int why = want;
+
+    user_context_init(&one, _vaddr(rip), _vaddr(0));
+    MEASURE_TICKS(t, bench_user_rounds = MANY, why |= user_run(&one));
+    if (why != want || bench_user_rounds != UINT64_MAX)
+        bench_fail("bare.user.%s: exit %d", name, why);
+    figure("insn", MANY, t, 0, "bare.user.%s", name);
+    return figure_of("bare.user.%s", name);
+}
+
+static uint64_t syscall_floor(const char *name, void (*bare)(void))
+{
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_syscall,
+        .address = (unsigned long)bare,
+    };
+    uint64_t floor;
+
+    bench_check(hypercall_callback_op(CALLBACKOP_register, &cb),
+                "a bare entry");
+    floor = floor_of(name, user_address(bench_syscalls), USER_SYSCALL);
+    user_init();
+    return floor;
+}
+
+static uint64_t fault_floor(void)
+{
+    const struct trap_info table[2] = {
+        { .vector = TRAP_UD,
+          .cs = FLAT_KERNEL_CS,
+          .address = (unsigned long)bench_bare_user_fault },
+    };
+    uint64_t floor;
+
+    bench_check(hypercall_set_trap_table(table), "a bare handler");
+    floor = floor_of("fault", user_address(bench_faults), USER_FAULT);
+    trap_init();
+    return floor;
 }
 
 static int map_all(struct space *s, const void *data)
@@ -47,7 +109,7 @@ static int run_at(struct user_context *u, uint64_t rip, bool by_iret)
 }
 
 static void runs(const char *name, struct user_context *a,
-                 struct user_context *b, bool by_iret)
+                 struct user_context *b, bool by_iret, uint64_t floor)
 {
     const uint64_t rip = user_address(bench_syscalls);
     struct ticks t;
@@ -58,7 +120,7 @@ static void runs(const char *name, struct user_context *a,
                   run_at(n % 2 ? b : a, rip, by_iret));
     if (why != USER_SYSCALL)
         bench_fail("user.%s: exit %d", name, why);
-    figure("insn", ROUNDS, t, 0, "user.%s", name);
+    figure("insn", ROUNDS, t, floor, "user.%s", name);
 }
 
 /* Up to the last step before Xen. */
@@ -96,15 +158,16 @@ static void bases(void)
 
 static void faults(void)
 {
+    const uint64_t floor = fault_floor();
     struct ticks t;
     int why = USER_FAULT;
 
-    user_context_init(&one, _vaddr(user_address(bench_ud2)), _vaddr(0));
+    user_context_init(&one, _vaddr(user_address(bench_faults)), _vaddr(0));
     MEASURE_TICKS(
         t, , for (unsigned int n = 0; n < ROUNDS; n++) why |= user_run(&one));
     if (why != USER_FAULT)
         bench_fail("user.fault: exit %d", why);
-    figure("insn", ROUNDS, t, 0, "user.fault_and_back");
+    figure("insn", ROUNDS, t, floor, "user.fault_and_back");
 }
 
 static void copies(const char *name, size_t len)
@@ -120,27 +183,47 @@ static void copies(const char *name, size_t len)
     figure("insn", ROUNDS, t, 0, "user.copy_in.%s", name);
 }
 
-void bench_user(void)
-{
-    struct space space;
-    void *data = page_alloc_zeroed(0);
-    int rc = data ? space_create(&space, SPACE_USER) : -ENOMEM;
+static struct space space;
 
+int bench_user_enter(void)
+{
+    static void *data;
+    int rc = -ENOMEM;
+
+    if (data == NULL)
+        data = page_alloc_zeroed(0);
+    if (data != NULL)
+        rc = space_create(&space, SPACE_USER);
     if (rc == 0)
         rc = map_all(&space, data);
     if (rc == 0)
         rc = space_switch(&space);
+    user_context_init(&one, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    user_context_init(&other, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    return rc;
+}
+
+int bench_user_syscall(void)
+{
+    return run_at(&one, user_address(bench_syscalls), false);
+}
+
+void bench_user(void)
+{
+    const int rc = bench_user_enter();
+    uint64_t sysret, iret;
+
     bench_check(rc, "a space for user mode");
     if (rc != 0)
         return;
-    user_context_init(&one, _vaddr(user_address(bench_syscalls)), _vaddr(0));
-    user_context_init(&other, _vaddr(user_address(bench_syscalls)), _vaddr(0));
+    sysret = syscall_floor("syscall", bench_bare_sysret);
+    iret = syscall_floor("syscall.entered_by_iret", bench_bare_iret);
     segment_base_for_thread((uintptr_t)&one);
-    runs("syscall.in_a_thread_with_variables", &one, &one, false);
+    runs("syscall.in_a_thread_with_variables", &one, &one, false, sysret);
     segment_base_for_thread(0);
-    runs("syscall", &one, &one, false);
-    runs("syscall.entered_by_iret", &one, &one, true);
-    runs("syscall.two_contexts", &one, &other, false);
+    runs("syscall", &one, &one, false, sysret);
+    runs("syscall.entered_by_iret", &one, &one, true, iret);
+    runs("syscall.two_contexts", &one, &other, false, sysret);
     own_part();
     bases();
     faults();
@@ -148,5 +231,4 @@ void bench_user(void)
     copies("a_page", PAGE_SIZE);
     bench_check(space_switch(&kernel_space), "switch");
     bench_check(space_destroy(&space), "destroy");
-    page_free(data, 0);
 }

@@ -114,4 +114,26 @@ cp "$tap_out" "$work/log"
 expect 0 "... prints what bench/collect reads" collect
 expect 4 "a group that there is not" image "mappings"
 said '^bench failed: there is no group mappings'
+
+# ---- a profile: who called whom, through Xen and back
+
+if ! command -v gcc >/dev/null; then
+    skip "profiles" "no gcc"
+    finish
+    exit
+fi
+mkdir "$work/profile"
+export PROFILE_SYMBOLS=guest
+expect 0 "a profile" bench/profile "$BUILD" "$work/profile" event.to_self.ipi
+said '^100 rounds, [0-9]+ instructions each: guest [0-9]+, Xen [0-9]+$'
+said ' event_deliver$'
+said '/profile-event\.to_self\.ipi\.svg$'
+stacks() { cat "$work"/profile/*.folded; }
+expect 0 "... with stacks" stacks
+said '^bench_repeat;send;event_send;[a-z_]+event_channel_op;xen \? [0-9]+$'
+said '^bench_repeat;send;event_send;[a-z_]+event_channel_op;trap_entry_upcall;events_upcall;.*event_deliver [0-9]+$'
+unsaid '__fentry__;'
+check "... and a graph of them" grep -q '>events_upcall (' "$work/profile/profile-event.to_self.ipi.svg"
+expect 1 "a profile of what there is not" bench/profile "$BUILD" "$work/profile" event
+said 'can repeat event\.to_self\.ipi'
 finish

@@ -10,6 +10,7 @@ FUNCTION(bench_syscalls)
     jmp 1b
 END_FUNCTION(bench_syscalls)
 
-FUNCTION(bench_ud2)
-    ud2
-END_FUNCTION(bench_ud2)
+FUNCTION(bench_faults)
+1:  ud2
+    jmp 1b
+END_FUNCTION(bench_faults)
