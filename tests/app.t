@@ -9,7 +9,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$tap_out" "$work"' EXIT
 plinth=$(pwd)
 
-# An application of two C files, one for assembly, a header, a test and a command.
+# An application of two C files, one for assembly, a header, an archive, a test and a
+# command.
 mkdir -p "$work/clock/asm"
 cat >"$work/clock/main.c" <<'END'
 #include <plinth/app.h>
@@ -23,6 +24,7 @@ cat >"$work/clock/main.c" <<'END'
 TEST(clock, adds)
 {
     EXPECT_EQ(sum(1, 2), 3);
+    EXPECT_EQ(twice(2), 4);
 }
 
 int main(int argc, char *argv[])
@@ -56,10 +58,14 @@ SHELL_COMMAND(half, "N", "half of it", half);
 END
 printf '%s\n' '.globl sum' 'sum:' 'lea (%rdi,%rsi), %eax' 'ret' \
     '.section .note.GNU-stack, "", @progbits' >"$work/clock/asm/sum.S"
-printf '%s\n' 'int sum(int a, int b);' >"$work/clock/clock.h"
+printf '%s\n' 'int sum(int a, int b);' 'int twice(int a);' >"$work/clock/clock.h"
+echo 'int twice(int a); int twice(int a) { return 2 * a; }' >"$work/twice.c"
+flags=$(make -s print-CPPFLAGS print-CFLAGS | sed 's/^[A-Z]* = //')
+# shellcheck disable=SC2086
+gcc $flags -c "$work/twice.c" -o "$work/twice.o" && ar rc "$work/libtwice.a" "$work/twice.o"
 clock() {
     make APP="$work/clock" O="$work/out" SRCS="main.c half.c asm/sum.S" \
-        APP_CFLAGS="-DCOLOUR='\"red\"' -msse2" "$@"
+        APP_CFLAGS="-DCOLOUR='\"red\"' -msse2" APP_LIBS="$work/libtwice.a" "$@"
 }
 expect 0 "an application with flags and sources of its own" clock NAME=watch
 said "CC +$work/clock/half.c"

@@ -6,6 +6,8 @@
 #   SRCS        its sources, by their names in FOLDER; all *.c and *.S there if not
 #               given.  What is in FOLDER/user_code/ is for user mode
 #   APP_CFLAGS  more flags for them: -I, -D, -Wno-error
+#   APP_LIBS    more to link: objects and archives, made in this folder by the flags that
+#               `make print-CPPFLAGS print-CFLAGS` prints
 #
 # They are compiled as the core is, with -fno-toplevel-reorder so that tests and
 # shell commands come in the order they are written in.
@@ -18,7 +20,7 @@ own  := $(O)/app/$(NAME)
 objs := $(SRCS:%=$(own)/%)
 objs := $(patsubst %.S,%.o,$(objs:%.c=%.o))
 
-$(O)/$(NAME).elf: $(core:%=$(O)/%) $(objs) $(O)/optional.a $(own)/flags
+$(O)/$(NAME).elf: $(core:%=$(O)/%) $(objs) $(APP_LIBS) $(O)/optional.a $(own)/flags
 
 # Linked if it is called: shell(), test_main(), sha256_*().  The shell is one object,
 # because nobody calls the files that only bring commands.
@@ -39,9 +41,11 @@ $(own)/%.o: $(APP)/%.c $(O)/flags $(own)/flags
 $(own)/%.o: $(APP)/%.S $(O)/flags $(own)/flags
 	$(assemble)
 
+app-flags = $(APP) $(SRCS) $(APP_CFLAGS) $(APP_LIBS)
+
 # As $(O)/flags: changes when one of them does.
 $(own)/flags: FORCE
 	mkdir -p $(@D)
-	echo '$(APP) $(SRCS) $(APP_CFLAGS)' | cmp -s - $@ || echo '$(APP) $(SRCS) $(APP_CFLAGS)' >$@
+	echo '$(app-flags)' | cmp -s - $@ || echo '$(app-flags)' >$@
 
 -include $(objs:.o=.d)
