@@ -18,8 +18,8 @@
  *            condition_broadcast(), complete(), wait_queue_wake(): any
  *   failure  -ETIMEDOUT when the deadline has come: nothing was taken.
  *            -EBUSY of the try functions.  Misuse - to unlock what another thread
- *            holds, to lock what one holds oneself - is a panic that names
- *            who and what, in debug builds
+ *            holds, to lock what one holds oneself, or where one may not wait - is
+ *            a panic that names who and what, in debug builds
  */
 #pragma once
 
