@@ -191,10 +191,8 @@ static void clear_entries(const struct space *space, const struct l1 *l1,
  */
 static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
 {
-    if (space->users == 0)
-        return;
-    for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
-        mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
+    if (space->users > 0)
+        mmu_flush_pages(_vaddr(va), n);
 }
 
 /*

@@ -96,6 +96,12 @@ expect 6 "stack overflow" guest "tests=fatal.stack_overflow"
 said '^Stack overflow: thread "main" has [0-9]+ bytes of its stack left'
 said '\] recurse.*\+0x'
 said '^Bail out! stack overflow in thread "main"'
+alone() {
+    expect 6 "$1" guest "tests=fatal.$1"
+    said '^# alone$'
+}
+alone trap_is_told_alone
+alone stack_overflow_is_told_alone
 expect 6 "stack overflow of a thread" guest "tests=thread.stack_overflow_is_named"
 said '^Stack overflow: thread "test" has [0-9]+ bytes of its stack left'
 said '\] thread_main\+0x'
@@ -105,6 +111,9 @@ expect 6 "mutex: unlocked by a stranger" guest "tests=sync.unlock_by_a_stranger"
 said '^Bail out! mutex .*: thread "sync" unlocks what "main" holds'
 expect 6 "mutex: unlocked by nobody" guest "tests=sync.unlock_of_nothing"
 said '^Bail out! mutex .*: thread "main" unlocks what nobody holds'
+expect 6 "mutex: locked in a handler" guest "tests=sync.lock_in_a_handler"
+said '^Bail out! assertion at kernel/sync\.c:[0-9]+: thread_may_wait\(\)'
+said '\] locks\+0x'
 expect 6 "sleeping with a spinlock held" guest "tests=sync.sleep_with_a_spinlock"
 said '^Bail out! assertion at kernel/sched\.c:[0-9]+: !preempt_is_off\(\)'
 expect 6 "stack overflow of code without the check" guest "tests=fatal.stack_overflow_unchecked"
@@ -115,6 +124,9 @@ unsaid '^panic'
 expect 6 "wrong magic" lab/run "$BUILD/selftest-badmagic.elf" --xen "$XEN" --via dom0 --timeout "$PATIENCE"
 said 'panic: start_info at 0xffffffff[0-9a-f]+ has the magic "Xen-3\.0-x86_64'
 unsaid 'self-test'
+
+# No console and no xenstore: it runs unheard, and ends in order.
+expect 0 "no rings" lab/run "$BUILD/hello-norings.elf" --xen "$XEN" --timeout "$PATIENCE" --no-verdict
 
 # Memory.  What the bootstrap region needs is the least: 3 MiB.
 tiny() {

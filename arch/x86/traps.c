@@ -100,14 +100,14 @@ void trap_init(void)
     extable_init();
     /*
      * Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same.
-     * Events stay masked during an NMI: an upcall may lead to a thread that goes
-     * to user mode, and its iret hypercall would end the blocking of others too
-     * early.
+     * Events stay masked during an NMI or a machine check: an upcall may lead to
+     * a thread that goes to user mode, and its iret hypercall would end the
+     * blocking of others too early.
      */
     for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
         table[i] = (struct trap_info){
             .vector = i,
-            .flags = i == TRAP_NMI ? TI_MASK_EVENTS : 0,
+            .flags = i == TRAP_NMI || i == TRAP_MC ? TI_MASK_EVENTS : 0,
             .cs = FLAT_KERNEL_CS,
             .address = (unsigned long)vectors[i].entry,
         };
@@ -241,9 +241,9 @@ void trap_dispatch(struct regs *regs)
     dispatch(regs, regs->vector == TRAP_PF ? cr2 : 0);
 
     /*
-     * An NMI may come between a page fault and the line that reads its
-     * address.  A fault of the NMI's handler must not change it.
+     * One of these may come between a page fault and the line that reads its
+     * address.  A fault of their handlers must not change it.
      */
-    if (regs->vector == TRAP_NMI)
+    if (!is_fault(regs))
         shared_info_set_cr2(cr2);
 }

@@ -46,7 +46,8 @@
  */
 
 /*
- * @domid may map and copy from the page @frame, and unless @readonly write to it.
+ * @domid may map and copy from the page @frame (kaddr_pfn() of what page_alloc()
+ * gave), and unless @readonly write to it.
  * The page must stay what it is until the grant has ended, and not be a page
  * table.  -EINVAL: not a page of ours; -ENOSPC: the table is full and at its
  * limit; -ENOMEM: it could not grow; -ERANGE: above what version 1 can name.
@@ -102,7 +103,7 @@ int __must_check grant_unmap(struct gnttab_map_grant_ref *ops, unsigned int nr);
  * mfn) of DOMID_SELF.
  *
  * Each status is then 0 or a negative errno, and the first such is returned.  If
- * one of them leaves its page, none is done.
+ * one of them leaves its page, none is done: -EINVAL, and the others have -EIO.
  */
 int __must_check grant_copy(struct gnttab_copy *ops, unsigned int nr);
 
