@@ -11,7 +11,10 @@
 #   make peers      the same in Mini-OS and Linux; bench/peers.md
 #   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
+#   APP=FOLDER      for all, run and debug: the application in FOLDER; tools/app.mk
 #   XEN=VERSION     4.14, 4.17 or 4.20, for run, debug and test
+#   HYPERVISOR=FILE a xen.gz of your own in its place
+#   VIA=dom0        in place of dom0, and not through xl, for run and debug
 #   ARGS="..."      the guest's command line, for run and debug
 #   DEBUG=0         without ASSERT()
 #   STACK_CHECK=0   without the stack check at every function's entry
@@ -24,10 +27,15 @@ OBJCOPY     ?= objcopy
 NM          ?= nm
 AWK         ?= awk
 XEN         ?= 4.17
+HYPERVISOR  ?= $(LAB_HYPERVISOR)
+VIA         ?= xl
 GDB_PORT    ?= 1234
 TESTS       ?= tests/*.t
+NAME        ?= $(notdir $(abspath $(APP)))
 
-all: $(foreach app,selftest hello shell,$(O)/$(app).elf $(O)/$(app).cfg)
+# The images, and first the one that is run.
+images := $(if $(APP),$(NAME),selftest hello shell)
+all: $(images:%=$(O)/%.elf) $(images:%=$(O)/%.cfg)
 
 # Images that only tests boot: without ELF notes, with a spoilt start_info, to measure.
 test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/hello-norings.elf $(O)/bench.elf
@@ -115,9 +123,13 @@ LDFLAGS += --build-id=none --no-warn-rwx-segments
 
 flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(in_order) $(LDFLAGS)
 
+ifneq ($(APP),)
+include tools/app.mk
+else
 $(O)/selftest.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%)
 $(O)/hello.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%)
 $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
+endif
 $(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
 $(O)/hello-norings.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%) $(O)/tests/no-rings.o
@@ -136,7 +148,7 @@ $(O)/%.elf: linker.ld tools/symbols.awk $(O)/flags
 	for n in 1 2 3; do \
 	    $(AWK) -f tools/symbols.awk $(O)/$*.nm >$(O)/$*.sym.S && \
 	    $(CC) -c -o $(O)/$*.sym.o $(O)/$*.sym.S && \
-	    $(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o,$^) $(O)/$*.sym.o && \
+	    $(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(filter %.o %.a,$^) $(O)/$*.sym.o && \
 	    $(NM) -n $@.tmp >$(O)/$*.nm || exit 1; \
 	done
 	mv $@.tmp $@
@@ -148,15 +160,23 @@ $(O)/%.cfg: Makefile
 	printf '%s\n' 'name = "$*"' 'type = "pv"' 'kernel = "$(O)/$*.elf"' \
 	    'memory = 32' 'on_crash = "preserve"' >$@
 
-$(O)/%.o: %.c $(O)/flags
+define compile
 	echo "  CC      $<"
 	mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(fentry-$(STACK_CHECK)) $(order) -MMD -MP -c $< -o $@
+endef
 
-$(O)/%.o: %.S $(O)/flags
+define assemble
 	echo "  AS      $<"
 	mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
+endef
+
+$(O)/%.o: %.c $(O)/flags
+	$(compile)
+
+$(O)/%.o: %.S $(O)/flags
+	$(assemble)
 
 # Changes when the flags do, so that everything then rebuilds.  The folder
 # beside it makes <xen/...> reachable and no other header of the system.
@@ -168,11 +188,14 @@ $(O)/flags: FORCE
 	ln -sfn $(XEN_HEADERS) $(O)/include/xen
 	echo '$(flags)' | cmp -s - $@ || echo '$(flags)' >$@
 
+export LAB_HYPERVISOR := $(abspath $(HYPERVISOR))
+lab-run = lab/run $(O)/$(firstword $(images)).elf --xen $(XEN) --via $(VIA) --extra "$(ARGS)"
+
 run: all
-	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)"
+	$(lab-run)
 
 debug: all
-	lab/run $(O)/selftest.elf --xen $(XEN) --extra "$(ARGS)" --gdb $(GDB_PORT)
+	$(lab-run) --gdb $(GDB_PORT)
 
 # A build without ASSERT() of its own, in which the figures are made.
 bench-images := $(foreach app,bench hello shell selftest,$(O)/bench/images/$(app).elf)

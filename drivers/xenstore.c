@@ -235,17 +235,15 @@ static void append(struct xs_queue *queue, struct xs_event *event)
 
 static struct xs_event *new_event(struct xs_watch *watch, const char *path)
 {
-    const size_t size = strlen(path) + 1;
     struct xs_event *event = malloc(sizeof(*event));
 
     if (event == NULL)
         return NULL;
-    event->path = malloc(size);
+    event->path = strdup(path);
     if (event->path == NULL) {
         free(event);
         return NULL;
     }
-    memcpy(event->path, path, size);
     event->watch = watch;
     return event;
 }
@@ -879,16 +877,6 @@ int xs_unwatch(struct xs_watch *watch)
     return rc;
 }
 
-static char *copy_of(const char *s)
-{
-    const size_t size = strlen(s) + 1;
-    char *copy = malloc(size);
-
-    if (copy != NULL)
-        memcpy(copy, s, size);
-    return copy;
-}
-
 /* The first event of the queue, which is locked. */
 static int fetch(struct xs_queue *queue, struct xs_watch **watch, char **path)
 {
@@ -896,7 +884,7 @@ static int fetch(struct xs_queue *queue, struct xs_watch **watch, char **path)
     struct xs_watch *w = event->watch;
 
     if (event == &w->overflow) {
-        *path = copy_of(w->path);
+        *path = strdup(w->path);
         if (*path == NULL)
             return -ENOMEM;
         w->overflow.watch = NULL;

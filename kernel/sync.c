@@ -72,6 +72,13 @@ static bool change(struct mutex *mutex, uintptr_t from, uintptr_t to)
                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Not where one may not wait, even if there is nothing to wait for now. */
+static bool take(struct mutex *mutex)
+{
+    ASSERT(thread_may_wait());
+    return change(mutex, 0, (uintptr_t)current_thread());
+}
+
 bool mutex_is_mine(const struct mutex *mutex)
 {
     return owner_of(mutex) == current_thread();
@@ -98,7 +105,7 @@ int mutex_lock_until(struct mutex *mutex, uint64_t deadline)
     bool masked;
     int rc;
 
-    if (likely(change(mutex, 0, (uintptr_t)me)))
+    if (likely(take(mutex)))
         return 0;
     if (CONFIG_DEBUG && unlikely(owner_of(mutex) == me))
         panic("mutex %p: thread \"%s\" holds it already", mutex, me->name);
@@ -110,13 +117,13 @@ int mutex_lock_until(struct mutex *mutex, uint64_t deadline)
 
 void mutex_lock(struct mutex *mutex)
 {
-    if (unlikely(!change(mutex, 0, (uintptr_t)current_thread())))
+    if (unlikely(!take(mutex)))
         BUG_ON(mutex_lock_until(mutex, KTIME_NEVER) != 0);
 }
 
 int mutex_trylock(struct mutex *mutex)
 {
-    return change(mutex, 0, (uintptr_t)current_thread()) ? 0 : -EBUSY;
+    return take(mutex) ? 0 : -EBUSY;
 }
 
 /* Somebody waits, or has waited. */

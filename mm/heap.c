@@ -576,6 +576,14 @@ void *realloc(void *p, size_t size)
     return q;
 }
 
+char *strdup(const char *s)
+{
+    const size_t size = strlen(s) + 1;
+    char *copy = malloc(size);
+
+    return copy == NULL ? NULL : memcpy(copy, s, size);
+}
+
 size_t heap_trim(void)
 {
     size_t pages = 0;

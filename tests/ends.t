@@ -110,6 +110,9 @@ expect 6 "mutex: unlocked by a stranger" guest "tests=sync.unlock_by_a_stranger"
 said '^Bail out! mutex .*: thread "sync" unlocks what "main" holds'
 expect 6 "mutex: unlocked by nobody" guest "tests=sync.unlock_of_nothing"
 said '^Bail out! mutex .*: thread "main" unlocks what nobody holds'
+expect 6 "mutex: locked in a handler" guest "tests=sync.lock_in_a_handler"
+said '^Bail out! assertion at kernel/sync\.c:[0-9]+: thread_may_wait\(\)'
+said '\] locks\+0x'
 expect 6 "sleeping with a spinlock held" guest "tests=sync.sleep_with_a_spinlock"
 said '^Bail out! assertion at kernel/sched\.c:[0-9]+: !preempt_is_off\(\)'
 expect 6 "stack overflow of code without the check" guest "tests=fatal.stack_overflow_unchecked"

@@ -24,6 +24,8 @@ expect 1 "a folder for an image" lab/run "$work"
 said "^lab: image $work is not a readable file"
 expect 1 "an image that is no ELF" lab/run "$work/text"
 said "^lab: image $work/text is not a kernel: neither an ELF"
+expect 1 "a missing hypervisor" lab/run "$self" --hypervisor "$work/absent.gz"
+said "^lab: hypervisor $work/absent.gz does not exist"
 expect 2 "an unknown option" lab/run "$self" --frobnicate
 said '^lab: unknown option --frobnicate'
 expect 2 "an option without its value" lab/run "$self" --log
@@ -116,6 +118,26 @@ two() {
     lab/run "$self" --xen "$XEN" --via dom0 --extra tests=lib.* --log "$work/b" && wait $!
 }
 check "two runs at once" two
+
+# A hypervisor under another name, compressed as Xen's build leaves it, or not.
+xen=$filled/xen-$XEN/xen
+gzip -c "$xen" >"$work/mine.gz"
+cp "$xen" "$work/mine"
+cp "$self" "$work/xen-syms"
+own() { lab/run "$self" --xen "$XEN" --extra tests=lib.* "$@"; }
+expect 0 "a hypervisor of one's own" own --via dom0 --hypervisor "$work/mine.gz" --log "$work/log"
+check "... is the one that ran" grep -q "(XEN) Xen version ${XEN/./\\.}" "$work/log/xen.log"
+expect 0 "... as it was before compression" own --via dom0 --hypervisor "$work/mine"
+expect 0 "... through xl" env LAB_HYPERVISOR="$work/mine.gz" lab/run "$self" --xen "$XEN" --extra tests=lib.*
+said "^lab: booting $work/mine.gz"
+expect 1 "an image that is no hypervisor" own --via dom0 --hypervisor "$work/xen-syms"
+said "^lab: hypervisor $work/xen-syms cannot be booted: Xen's build makes"
+
+# A failure is shown with what Xen said meanwhile.
+expect 5 "a failure in place of dom0" own --via dom0 --ramdisk "$work/text" \
+    --extra "plinth.report=off tests=lib.words,ramdisk.size* ramdisk.size=1"
+said '^lab: what failed:$'
+said '^not ok 1 ramdisk\.size'
 
 printf '%s\n' "cat /guest/text" "echo why >&2" "exit 7" >"$work/script"
 expect 7 "a script in dom0" lab/run --xen "$XEN" --dom0-script "$work/script" --file "$work/text"

@@ -3,8 +3,8 @@
 # tests/on-xen on a Xen host: the lab's dom0, with the self-test.
 
 build=${PLINTH_BUILD:-build}
-script=$(mktemp)
-trap 'rm -f "$script"' EXIT
+script=$(mktemp) small=$(mktemp -d)/small
+trap 'rm -rf "$script" "${small%/*}"' EXIT
 cat >"$script" <<'E_DOM0'
 . /lab/lib.sh
 n=0
@@ -37,12 +37,27 @@ said '^Test result: SUCCESS'
 on_xen 6 "a panic" "$IMAGE" --tests fatal.panic
 said '^on-xen: the domain crashed'
 said 'test_fatal_panic\+0x'
+on_xen 6 "a panic later" "$IMAGE" --tests 'balloon.*,fatal.panic'
+said '^on-xen: the domain crashed after: ok [0-9]+ balloon\.'
+on_xen 5 "a failure" "$IMAGE" --tests 'lib.words,ramdisk.size*' --ramdisk /guest/small --extra ramdisk.size=99999
+said '^on-xen: what failed:'
+said '^not ok 1 ramdisk\.size'
+said '^-- xl-dmesg'
 on_xen 124 "a hang" "$IMAGE" --tests fatal.hang --timeout 4
 said '^on-xen: time-out after 4 s'
 on_xen 4 "too little memory" "$IMAGE" --memory 1
 said '^on-xen: xl did not create the domain'
 on_xen 1 "no image" /guest/absent
 said '^on-xen: no image /guest/absent'
+
+# An xl of another version is refused by Xen.
+mkdir /tmp/bin
+printf '%s\n' '#!/bin/sh' 'case $1 in list) exec '"$(command -v xl)"' list; esac' 'exit 1' >/tmp/bin/xl
+chmod +x /tmp/bin/xl
+PATH=/tmp/bin:$PATH
+on_xen 1 "an xl that does not fit" "$IMAGE"
+said '^on-xen: xl cannot talk to Xen 4\.'
+PATH=${PATH#*:}
 
 sh /lab/on-xen "$IMAGE" --tests fatal.hang >/tmp/out 2>&1 &
 until_true 60 grep -q fatal.hang /tmp/out
@@ -52,4 +67,5 @@ check "a signal ends it" [ $? = 143 ]
 check "... and no domain is left" until_true 60 none_left
 echo "1..$n"
 E_DOM0
-lab/run --dom0-script "$script" "$build/selftest.elf" --xen "${PLINTH_XEN:-4.17}" --timeout 900
+echo 123456 >"$small"
+lab/run --dom0-script "$script" "$build/selftest.elf" --file "$small" --xen "${PLINTH_XEN:-4.17}" --timeout 900

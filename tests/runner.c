@@ -154,11 +154,23 @@ void test_fail(struct test_run *run, const char *file, int line,
     va_end(ap);
 }
 
+/* May @value be what a function returns that gives 0 or a negative errno? */
+static bool is_result(uint64_t value)
+{
+    return value == 0 || ((int64_t)value < 0 && (int64_t)value > -256 &&
+                          strcmp(errno_name((int)value), "E?") != 0);
+}
+
 void test_fail_eq(struct test_run *run, const char *file, int line,
                   const char *what, uint64_t got, uint64_t want)
 {
-    test_fail(run, file, line, "%s is %#lx (%ld), want %#lx (%ld)", what, got,
-              (long)got, want, (long)want);
+    if (is_result(got) && is_result(want))
+        test_fail(run, file, line, "%s is %s (%ld), want %s (%ld)", what,
+                  errno_name((int)got), (long)got, errno_name((int)want),
+                  (long)want);
+    else
+        test_fail(run, file, line, "%s is %#lx (%ld), want %#lx (%ld)", what,
+                  got, (long)got, want, (long)want);
 }
 
 void test_fail_str(struct test_run *run, const char *file, int line,

@@ -239,6 +239,29 @@ TEST(heap, random_steps_keep_contents)
     }
 }
 
+TEST(heap, strdup_copies_all_of_it)
+{
+    char text[] = "kept";
+    char *copy = strdup(text), *empty = strdup("");
+
+    text[0] = '-';
+    REQUIRE(copy != NULL && empty != NULL);
+    EXPECT_STR(copy, "kept");
+    EXPECT_STR(empty, "");
+    free(copy);
+    free(empty);
+}
+
+TEST(heap, strdup_fails_as_malloc_does)
+{
+    static char text[8192];
+
+    memset(text, 'x', sizeof(text) - 1);
+    page_inject_failure(1);
+    EXPECT(strdup(text) == NULL);
+    page_inject_failure(0);
+}
+
 /*
  * What a debug build says before it ends.
  */

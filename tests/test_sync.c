@@ -158,6 +158,21 @@ FATAL(sync, unlock_of_nothing)
     mutex_unlock(&mutex);
 }
 
+static void locks(struct timer *timer __unused, void *arg __unused)
+{
+    mutex_lock(&mutex);
+    mutex_unlock(&mutex);
+}
+
+FATAL(sync, lock_in_a_handler)
+{
+    struct timer timer;
+
+    timer_setup(&timer, locks, NULL);
+    timer_arm(&timer, ktime_ns());
+    thread_sleep(NSEC_PER_SEC);
+}
+
 FATAL(sync, sleep_with_a_spinlock)
 {
     struct spinlock lock = { 0 };

@@ -46,7 +46,8 @@
  */
 
 /*
- * @domid may map and copy from the page @frame, and unless @readonly write to it.
+ * @domid may map and copy from the page @frame (kaddr_pfn() of what page_alloc()
+ * gave), and unless @readonly write to it.
  * The page must stay what it is until the grant has ended, and not be a page
  * table.  -EINVAL: not a page of ours; -ENOSPC: the table is full and at its
  * limit; -ENOMEM: it could not grow; -ERANGE: above what version 1 can name.

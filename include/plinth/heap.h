@@ -47,6 +47,9 @@ void *__must_check aligned_alloc(size_t align, size_t size);
 
 void free(void *p);
 
+/* A copy of @s, to be freed. */
+char *__must_check strdup(const char *s);
+
 /* Give the empty slabs back as well.  Returns how many pages that were. */
 size_t heap_trim(void);
 

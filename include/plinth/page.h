@@ -42,7 +42,7 @@ static inline unsigned int page_order_for(uint64_t size)
 /* Take over what boot_map found free.  After protect_init(). */
 void page_init(void);
 
-/* 2^order pages of undefined content, or NULL. */
+/* 2^order pages of undefined content, or NULL.  Their pfns: plinth/kaddr.h. */
 void *page_alloc(unsigned int order);
 
 /* The same, filled with zeroes. */

@@ -14,12 +14,13 @@
  *
  *   units    deadlines in nanoseconds of ktime, KTIME_NEVER for none
  *   owns     the caller's memory; nobody may wait on it when it goes
- *   context  waiting, and mutexes: threads.  semaphore_up(), condition_signal(),
- *            condition_broadcast(), complete(), wait_queue_wake(): any
+ *   context  waiting, and mutexes: threads.  semaphore_up(), semaphore_trydown(),
+ *            condition_signal(), condition_broadcast(), complete(),
+ *            wait_queue_wake(): any
  *   failure  -ETIMEDOUT when the deadline has come: nothing was taken.
  *            -EBUSY of the try functions.  Misuse - to unlock what another thread
- *            holds, to lock what one holds oneself - is a panic that names
- *            who and what, in debug builds
+ *            holds, to lock what one holds oneself, or where one may not wait - is
+ *            a panic that names who and what, in debug builds
  */
 #pragma once
 

@@ -48,8 +48,8 @@ typedef int thread_fn_t(void *arg);
 
 struct thread_options {
     unsigned int flags;
-    unsigned int priority;
-    size_t stack_size; /* in bytes; 0: THREAD_STACK_SIZE */
+    unsigned int priority; /* 0, if nothing is set, is the lowest */
+    size_t stack_size;     /* in bytes; 0: THREAD_STACK_SIZE */
 
     /* Instead: one of the image's (DEFINE_STACK), which no other thread has. */
     const struct stack *stack;

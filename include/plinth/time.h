@@ -39,5 +39,5 @@ uint64_t wallclock_ns(void);
 uint64_t system_time_ns(void);
 uint64_t ktime_to_xen(uint64_t ktime);
 
-/* Busy for so long.  For a thread that may sleep there is plinth/idle.h. */
+/* Busy for so long.  A thread that may wait has thread_sleep(). */
 void delay_ns(uint64_t ns);

@@ -173,8 +173,9 @@ int __must_check xs_watch(struct xs_connection *xs, const char *path,
 int xs_unwatch(struct xs_watch *watch);
 
 /*
- * -ETIMEDOUT; -EIO when the queue is empty and the connection broken; -ENOMEM, and
- * the event stays in the queue.
+ * What happened where: *@path begins as the path given to xs_watch() does, with
+ * "/" or not.  -ETIMEDOUT; -EIO when the queue is empty and the connection broken;
+ * -ENOMEM, and the event stays in the queue.
  */
 int __must_check xs_queue_wait(struct xs_queue *queue, uint64_t deadline,
                                struct xs_watch **watch, char **path);

@@ -33,6 +33,7 @@
 #define realloc       plinth_realloc
 #define aligned_alloc plinth_aligned_alloc
 #define free          plinth_free
+#define strdup        plinth_strdup
 
 #else
 #undef PLINTH_RENAMED
@@ -59,5 +60,6 @@
 #undef realloc
 #undef aligned_alloc
 #undef free
+#undef strdup
 
 #endif
