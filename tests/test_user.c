@@ -766,6 +766,44 @@ TEST(user, nmi_is_the_kernels)
     teardown(run_);
 }
 
+/* One that ends the run, so that user mode is not gone back to, blocks none. */
+static unsigned int nmis_behind;
+
+static bool nmi_and_interrupt(struct regs *regs, uint64_t address)
+{
+    if (regs->cs & 3)
+        user_interrupt();
+    return on_nmi(regs, address);
+}
+
+static bool nmi_that_ends_the_run(struct regs *regs __unused,
+                                  uint64_t address __unused)
+{
+    (void)trap_set_handler(TRAP_NMI, nmi_and_interrupt);
+    (void)hypercall_vcpu_op(VCPUOP_send_nmi, 0, NULL);
+    nmi_exit = user_run(&u);
+    nmis_behind = nmis;
+    (void)hypercall_vcpu_op(VCPUOP_send_nmi, 0, NULL);
+    nmis_behind = nmis - nmis_behind;
+    return true;
+}
+
+TEST(user, nmi_that_ends_a_run_blocks_no_other)
+{
+    trap_handler_t *old = trap_set_handler(TRAP_NMI, nmi_that_ends_the_run);
+
+    REQUIRE(setup());
+    nmis = user_nmis = 0;
+    prepare(deed_read, DATA, 0);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
+    EXPECT_EQ(nmi_exit, USER_INTERRUPTED);
+    EXPECT_EQ(user_nmis, 1);
+    EXPECT_EQ(nmis_behind, 1);
+    EXPECT_EQ(user_run(&u), USER_SYSCALL);
+    trap_set_handler(TRAP_NMI, old);
+    teardown(run_);
+}
+
 /* A handler that runs while user mode is away sends one: it arrives in there. */
 static unsigned int nmis_in_event;
 

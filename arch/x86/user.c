@@ -13,6 +13,7 @@
 
 /* In user_entry.S. */
 unsigned int user_enter(struct user_context *u);
+void user_unblock_nmis(void);
 void user_syscall_entry(void);
 
 /* Called from there. */
@@ -127,6 +128,8 @@ static bool is_callers(struct user_context *u, unsigned int vector)
     case TRAP_MC:
         if (!trap_offer(&u->regs, 0))
             trap_report(&u->regs, 0);
+        /* The run may end before the next iret hypercall. */
+        user_unblock_nmis();
         return false;
 
     default:

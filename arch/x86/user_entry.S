@@ -83,6 +83,23 @@ user_back:
     ret
 END_FUNCTION(user_enter)
 
+/*
+ * void user_unblock_nmis(void): what the iret hypercall alone does, for those who
+ * do not go back to user mode.  It leads to the caller, with events masked still.
+ */
+FUNCTION(user_unblock_nmis)
+    mov     (%rsp), %rax
+    lea     8(%rsp), %rdx
+    push    $FLAT_KERNEL_SS
+    push    %rdx
+    pushfq
+    btrl    $9, (%rsp)          /* IF: the negated upcall mask */
+    push    $(FLAT_KERNEL_CS & ~3)
+    push    %rax
+    push    $0                  /* the iret's flags */
+    jmp     hypercall_slot_iret
+END_FUNCTION(user_unblock_nmis)
+
 /* The syscall callback.  Hypercalls do not come here, but go to Xen. */
 FUNCTION(user_syscall_entry)
     pop     %rcx

@@ -33,7 +33,8 @@
  *            domU; dom0 may ask for any (Xen's option memop-max-order)
  *
  * After an error all is as before: the pages are free again, each at its
- * address with a frame behind it.
+ * address with a frame behind it.  Only if Xen has taken frames and then has none
+ * to put there, the whole block is lost; a line in the log says so.
  */
 int __must_check contig_alloc(unsigned int order, unsigned int address_bits,
                               void **block);
