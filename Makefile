@@ -8,6 +8,7 @@
 #   make test       everything, by prove;  JUNIT=FILE writes that as well
 #   make debug      like run, waiting for gdb
 #   make bench      what things cost, in instructions; docs/performance.md
+#   make peers      the same in Mini-OS and Linux; bench/peers.md
 #   make profile    where the instructions of BENCH=NAME go: a table, a flame graph
 #
 #   APP=FOLDER      for all, run and debug: the application in FOLDER; tools/app.mk
@@ -37,7 +38,7 @@ images := $(if $(APP),$(NAME),selftest hello shell)
 all: $(images:%=$(O)/%.elf) $(images:%=$(O)/%.cfg)
 
 # Images that only tests boot: without ELF notes, with a spoilt start_info, to measure.
-test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/bench.elf
+test-images: $(O)/selftest-legacy.elf $(O)/selftest-badmagic.elf $(O)/hello-norings.elf $(O)/bench.elf
 
 # The boot: ELF notes, entry, and what runs before there is anything else.
 core := xen-head.o
@@ -46,7 +47,7 @@ core += kernel/features.o kernel/boot_report.o
 
 # What needs an instruction or a register.
 core += $(addprefix arch/x86/,user.o user_entry.o segments.o descriptors.o watch.o)
-core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o backtrace.o vcpu.o)
+core += $(addprefix arch/x86/,hypercall_page.o entry.o traps.o extable.o backtrace.o vcpu.o)
 
 # Memory: what the builder made, and what becomes of it.
 core += $(addprefix mm/,linear.o kaddr.o p2m.o fixmap.o mmu.o selfmap.o walk.o boot_map.o)
@@ -63,7 +64,7 @@ core += $(addprefix kernel/,events.o events_2l.o events_fifo.o events_report.o t
 
 # Threads, and how they wait for each other.
 core += $(addprefix arch/x86/,switch.o switch_frame.o fpu.o)
-core += $(addprefix kernel/,sched.o thread.o sync.o)
+core += $(addprefix kernel/,sched.o thread.o thread_stack.o sync.o)
 
 # What the toolstack asks of us, and what Xen watches over.
 core += $(addprefix kernel/,control.o debug_report.o watchdog.o)
@@ -131,6 +132,7 @@ $(O)/shell.elf: $(core:%=$(O)/%) $(shell:%=$(O)/%)
 endif
 $(O)/bench.elf: $(core:%=$(O)/%) $(bench:%=$(O)/%)
 $(O)/selftest-badmagic.elf: $(core:%=$(O)/%) $(selftest:%=$(O)/%) $(O)/tests/bad-magic.o
+$(O)/hello-norings.elf: $(core:%=$(O)/%) $(hello:%=$(O)/%) $(O)/tests/no-rings.o
 
 # What a builder that does not read ELF notes sees: the __xen_guest string.
 $(O)/selftest-legacy.elf: $(O)/selftest.elf
@@ -206,6 +208,9 @@ profile:
 	$(MAKE) O=$(O)/bench/images DEBUG=0 $(O)/bench/images/bench.elf
 	XEN=$(XEN) bench/profile $(O)/bench/images $(O)/bench $(BENCH)
 
+peers:
+	XEN=$(XEN) bench/peers/run "$(MINIOS)" $(O)/peers
+
 # PLINTH_* tell the tests what was built where.
 test: all test-images
 	PLINTH_BUILD=$(O) PLINTH_XEN=$(XEN) \
@@ -218,6 +223,6 @@ clean:
 print-%: ; echo '$* = $($*)'
 
 $(V).SILENT: # below the first target, or V=1 would make this the default
-.PHONY: all test-images run debug bench profile test clean FORCE
+.PHONY: all test-images run debug bench peers profile test clean FORCE
 .SECONDARY:
 -include $(patsubst %.o,$(O)/%.d,$(core) $(selftest) $(hello) $(shell) $(bench))

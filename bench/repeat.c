@@ -271,6 +271,8 @@ static const struct {
 } operations[] = {
     { "map.live.1", 1, nothing, map, unmap },
     { "unmap.live.1", 1, map, unmap, nothing },
+    { "map.live.8", 8, nothing, map, unmap },
+    { "unmap.live.8", 8, map, unmap, nothing },
     { "map.live.64", 64, nothing, map, unmap },
     { "unmap.live.64", 64, map, unmap, nothing },
     { "map.fresh.512", PAGES, nothing, map, unmap },

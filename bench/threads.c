@@ -118,12 +118,15 @@ static void mutexes(void)
     figure("insn", ROUNDS, t, 0, "mutex.handed_over");
 }
 
-static void wake_ups(void)
+/* Until @until each time, for which a timer is armed. */
+static void wake_ups(uint64_t until, const char *name)
 {
-    struct thread *other = start(answer);
+    struct thread *other;
     struct ticks t;
     int rc = 0;
 
+    deadline = until;
+    other = start(answer);
     if (other == NULL)
         return;
     MEASURE_TICKS(
@@ -137,7 +140,7 @@ static void wake_ups(void)
     end(other);
     rc = semaphore_trydown(&back); /* of its last round */
     bench_check(rc, "semaphore");
-    figure("insn", 2ul * ROUNDS, t, 0, "thread.wake_up");
+    figure("insn", 2ul * ROUNDS, t, 0, "%s", name);
 }
 
 void bench_threads(void)
@@ -146,5 +149,6 @@ void bench_threads(void)
     switches();
     come_and_go();
     mutexes();
-    wake_ups();
+    wake_ups(KTIME_NEVER, "thread.wake_up");
+    wake_ups(ktime_ns() + 60 * NSEC_PER_SEC, "thread.wake_up.with_a_deadline");
 }

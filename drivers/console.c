@@ -217,11 +217,12 @@ static void put_lines(const char *text, size_t len)
 
 /*
  * printk's sink.  Others may write while a thread waits for room: other threads
- * take turns, and who cannot wait goes first.
+ * take turns, and who cannot wait goes first; so does a trap's handler that has
+ * come in between a write.
  */
 static void ring_sink(const char *text, size_t len)
 {
-    const bool turns = thread_may_wait();
+    const bool turns = thread_may_wait() && !mutex_is_mine(&writer);
 
     if (turns)
         mutex_lock(&writer);
@@ -230,7 +231,8 @@ static void ring_sink(const char *text, size_t len)
         mutex_unlock(&writer);
 }
 
-static void dom0_sink(const char *text, size_t len)
+/* Of dom0, and a domU without a ring; Xen hears that one in debug builds only. */
+static void xen_sink(const char *text, size_t len)
 {
     printk_hypervisor_sink(text, len);
     stats.written += len;
@@ -326,7 +328,7 @@ void console_write(const char *text, size_t len)
     if (ring != NULL)
         ring_sink(text, len);
     else
-        dom0_sink(text, len);
+        xen_sink(text, len);
 }
 
 static void echo(void *ctx __unused, const char *text, size_t len)
@@ -359,14 +361,15 @@ void console_init(void)
     const struct start_info *si = start_info();
     const mfn_t mfn = _mfn(si->console.domU.mfn);
 
-    if (is_dom0()) {
-        printk_set_sink(dom0_sink);
+    printk_set_sink(xen_sink);
+    if (is_dom0())
         return;
-    }
 
     ring = linear_ptr(m2p_lookup(mfn));
-    if (ring == NULL)
-        panic("console: its ring, mfn %#lx, is not mapped", mfn_x(mfn));
+    if (ring == NULL) {
+        pr_warn("console: its ring, mfn %#lx, is not mapped", mfn_x(mfn));
+        return;
+    }
     port = si->console.domU.evtchn;
     input = (struct console_input){ .ring = ring, .cons = ring->in_cons };
     printk_set_sink(ring_sink);
@@ -378,6 +381,8 @@ void console_attach(void)
 
     if (ring != NULL)
         rc = event_attach(port, console_event, NULL);
+    else if (!is_dom0())
+        rc = -ENODEV;
     else
         rc = event_bind_virq(VIRQ_CONSOLE, 0, console_event, NULL, &port);
     if (rc != 0)

@@ -105,15 +105,21 @@ static void add_reason(struct port *p, uint8_t reason)
     __atomic_fetch_or(&p->reasons, reason, __ATOMIC_SEQ_CST);
 }
 
-/* Without @reason, and any other, Xen may deliver the port's events. */
-static void drop_reason(evtchn_port_t port, struct port *p, uint8_t reason)
+static void __noinline unmask_by_xen(evtchn_port_t port)
 {
     struct evtchn_unmask arg = { .port = port };
 
+    (void)hypercall_event_channel_op(EVTCHNOP_unmask, &arg);
+}
+
+/* Without @reason, and any other, Xen may deliver the port's events. */
+static inline void drop_reason(evtchn_port_t port, struct port *p,
+                               uint8_t reason)
+{
     if (__atomic_and_fetch(&p->reasons, (uint8_t)~reason, __ATOMIC_SEQ_CST) ==
             0 &&
         abi->unmask(port))
-        (void)hypercall_event_channel_op(EVTCHNOP_unmask, &arg);
+        unmask_by_xen(port);
 }
 
 int event_mask(evtchn_port_t port)
@@ -257,28 +263,38 @@ static void deliver_stray(struct event_vcpu *v, evtchn_port_t port)
                 port);
 }
 
+unsigned int event_vcpu(evtchn_port_t port)
+{
+    const struct port *p = lookup(port);
+
+    return p != NULL ? p->vcpu : 0;
+}
+
+/* The event stays for later; if no reason is left by now, that is at once. */
+static void put_back(evtchn_port_t port, struct port *p)
+{
+    add_reason(p, RUNNING);
+    abi->set(port);
+    drop_reason(port, p, RUNNING);
+}
+
 void event_deliver(evtchn_port_t port)
 {
     struct event_vcpu *v = &event_vcpus[vcpu_id()];
     struct port *p = lookup(port);
-    const uint32_t vcpu = p != NULL ? p->vcpu : 0;
+    uint8_t none = 0;
 
-    /* 2-level words have ports of other vCPUs in them as well. */
-    if (vcpu != vcpu_id())
-        return;
-
-    abi->mask(port);
     if (p == NULL || p->fn == NULL) {
+        abi->set(port);
         deliver_stray(v, port);
         return;
     }
-    if (__atomic_fetch_or(&p->reasons, RUNNING, __ATOMIC_SEQ_CST) != 0) {
-        drop_reason(port, p, RUNNING);
+    if (!__atomic_compare_exchange_n(&p->reasons, &none, RUNNING, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        put_back(port, p);
         return;
     }
 
-    /* Before the handler looks: what comes after this fires again. */
-    abi->clear(port);
     v->stats.handled++;
     p->total++;
     p->fn(port, p->arg);

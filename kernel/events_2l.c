@@ -5,6 +5,7 @@
  * pending bits to look at.
  */
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <plinth/errno.h>
 #include <plinth/shared_info.h>
 
@@ -57,6 +58,12 @@ static void clear(evtchn_port_t port)
                        __ATOMIC_SEQ_CST);
 }
 
+static void set(evtchn_port_t port)
+{
+    __atomic_fetch_or(word(shared_info()->evtchn_pending, port), bit(port),
+                      __ATOMIC_SEQ_CST);
+}
+
 static bool is_set(const xen_ulong_t *words, evtchn_port_t port)
 {
     return __atomic_load_n(&words[port / WORD_BITS], __ATOMIC_SEQ_CST) &
@@ -71,6 +78,19 @@ static unsigned int state(evtchn_port_t port)
         return EVENT_MASKED;
     return (is_set(s->evtchn_pending, port) ? EVENT_PENDING : 0) |
            (is_set(s->evtchn_mask, port) ? EVENT_MASKED : 0);
+}
+
+/*
+ * The words have ports of other vCPUs in them as well; and a handler may have
+ * masked one since they were read.
+ */
+static void take(evtchn_port_t port)
+{
+    if (event_vcpu(port) != vcpu_id() || state(port) != EVENT_PENDING)
+        return;
+    mask(port);
+    clear(port);
+    event_deliver(port);
 }
 
 /*
@@ -90,7 +110,7 @@ static void scan(void)
             ~__atomic_load_n(&s->evtchn_mask[w], __ATOMIC_SEQ_CST);
 
         for (; ports != 0; ports &= ports - 1)
-            event_deliver(w * WORD_BITS + __builtin_ctzl(ports));
+            take(w * WORD_BITS + __builtin_ctzl(ports));
         sel &= sel - 1;
     }
 }
@@ -101,6 +121,7 @@ const struct event_abi event_abi_2l = {
     .mask = mask,
     .unmask = unmask,
     .clear = clear,
+    .set = set,
     .state = state,
     .scan = scan,
 };

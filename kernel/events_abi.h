@@ -4,7 +4,7 @@
  * share the state of ports.
  *
  *   context  grow(): threads and boot, under the lock of events.c.  scan(): an
- *            upcall.  All others, and event_look(): any
+ *            upcall.  All others, event_vcpu() and event_look(): any
  */
 #pragma once
 
@@ -26,10 +26,16 @@ struct event_abi {
 
     void (*clear)(evtchn_port_t port);
 
+    /* Undo that. */
+    void (*set)(evtchn_port_t port);
+
     /* EVENT_PENDING, EVENT_MASKED; for a port without state the latter. */
     unsigned int (*state)(evtchn_port_t port);
 
-    /* event_deliver() for each port that is pending and not masked. */
+    /*
+     * Each port of this vCPU that is pending and not masked: mask it, clear its
+     * event, and event_deliver().
+     */
     void (*scan)(void);
 };
 
@@ -47,8 +53,11 @@ int __must_check event_fifo_init(void);
 /* Pages that the FIFO has taken. */
 unsigned int event_fifo_pages(void);
 
-/* From scan(): @port has an event. */
+/* From scan(): @port had an event, and is masked. */
 void event_deliver(evtchn_port_t port);
+
+/* The vCPU that Xen notifies of @port. */
+unsigned int event_vcpu(evtchn_port_t port);
 
 /* What is known here of a port; another vCPU may be changing it. */
 struct event_view {

@@ -129,6 +129,14 @@ static void clear(evtchn_port_t port)
         __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
+static void set(evtchn_port_t port)
+{
+    event_word_t *word = word_of(port);
+
+    if (word != NULL)
+        __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
+}
+
 static unsigned int state(evtchn_port_t port)
 {
     const event_word_t *word = word_of(port);
@@ -139,16 +147,26 @@ static unsigned int state(evtchn_port_t port)
            (now & MASKED ? EVENT_MASKED : 0);
 }
 
-/* Take the word off its queue; the port behind it, or 0. */
-static evtchn_port_t unlink_word(event_word_t *word)
+static bool has_event(event_word_t word)
 {
-    event_word_t old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    return (word & (PENDING | MASKED)) == PENDING;
+}
 
-    while (!__atomic_compare_exchange_n(word, &old, old & ~(LINKED | LINK_MASK),
-                                        false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-        ;
-    return old & LINK_MASK;
+/*
+ * Take the word off its queue, and its event if it has one that is not masked.
+ * All in one step; it would be right one by one, too.  Returns what it was.
+ */
+static event_word_t take(event_word_t *word)
+{
+    event_word_t old = __atomic_load_n(word, __ATOMIC_SEQ_CST), new;
+
+    do {
+        new = old & ~(LINKED | LINK_MASK);
+        if (has_event(old))
+            new ^= PENDING | MASKED;
+    } while (!__atomic_compare_exchange_n(word, &old, new, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return old;
 }
 
 /*
@@ -160,7 +178,7 @@ static void take_one(unsigned int q, uint32_t *ready)
     struct evtchn_fifo_control_block *block = &controls[vcpu_id()].block;
     evtchn_port_t *head = &heads[vcpu_id()][q];
     evtchn_port_t port = *head;
-    event_word_t *word;
+    event_word_t *word, old;
 
     if (port == 0)
         port = __atomic_load_n(&block->head[q], __ATOMIC_ACQUIRE);
@@ -170,11 +188,11 @@ static void take_one(unsigned int q, uint32_t *ready)
         *ready &= ~(1u << q);
         return;
     }
-    *head = unlink_word(word);
+    old = take(word);
+    *head = old & LINK_MASK;
     if (*head == 0)
         *ready &= ~(1u << q);
-    if ((__atomic_load_n(word, __ATOMIC_SEQ_CST) & (PENDING | MASKED)) ==
-        PENDING)
+    if (has_event(old))
         event_deliver(port);
 }
 
@@ -196,6 +214,7 @@ const struct event_abi event_abi_fifo = {
     .mask = mask,
     .unmask = unmask,
     .clear = clear,
+    .set = set,
     .state = state,
     .scan = scan,
 };

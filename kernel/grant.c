@@ -425,15 +425,20 @@ static void put_address(void *p, unsigned int nr)
         vmap_release(p, size);
 }
 
-static void drop_kept(void)
+static bool drop_kept(void)
 {
+    bool any = false;
+
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++) {
         void *p = __atomic_exchange_n(&kept[i], NULL, __ATOMIC_ACQUIRE);
 
         if (p != NULL)
             vmap_release(p, 1ul << i);
+        any |= p != NULL;
     }
+    return any;
 }
+PAGE_KEEPER(drop_kept);
 
 /*
  * Giving.
@@ -495,7 +500,7 @@ int grant_stop(void)
         release_all();
     }
     if (rc == 0)
-        drop_kept();
+        (void)drop_kept();
     spin_unlock(&table.lock);
     return rc;
 }

@@ -21,6 +21,12 @@ static void __noreturn last_words(const char *message)
     shutdown_crash();
 }
 
+void panic_begin(void)
+{
+    if (shared_info_ready())
+        (void)upcall_mask();
+}
+
 /*
  * A panic while panicking says less each time: the second has no call trace
  * and no hook, the third no words.
@@ -29,9 +35,7 @@ static void __noreturn vpanic(const void *frame, const char *fmt, va_list ap)
 {
     char message[160];
 
-    /* Handlers would go on as if nothing had happened. */
-    if (shared_info_ready())
-        (void)upcall_mask();
+    panic_begin();
     if (++depth > 2)
         shutdown_crash();
 

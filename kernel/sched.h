@@ -114,6 +114,15 @@ void thread_gone(struct thread *thread);
 /* Free detached threads that have ended.  Threads, also the idle one. */
 void thread_reap(void);
 
+/*
+ * Give @thread a stack of @size bytes, 0: THREAD_STACK_SIZE; and take it back, also
+ * where that was refused.  Those of the usual size may be kept for the next threads;
+ * thread_stacks_kept() are.
+ */
+int __must_check thread_stack_make(struct thread *thread, size_t size);
+void thread_stack_free(struct thread *thread);
+unsigned int thread_stacks_kept(void);
+
 /* Lay out the stack of a new thread so that switching to it calls thread_main. */
 void switch_prepare(struct thread *thread);
 

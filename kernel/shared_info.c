@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <arch/cpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/fixmap.h>
@@ -23,16 +22,4 @@ void shared_info_init(void)
     /* Until somebody binds a port, none may raise an upcall. */
     memset(shared_info()->evtchn_mask, 0xff,
            sizeof(shared_info()->evtchn_mask));
-}
-
-uint64_t shared_info_cr2(void)
-{
-    /* Reading the register is emulated: right, but slow. */
-    return shared_info_ready() ? this_vcpu_info()->arch.cr2 : read_cr2();
-}
-
-void shared_info_set_cr2(uint64_t address)
-{
-    if (shared_info_ready())
-        this_vcpu_info()->arch.cr2 = address;
 }

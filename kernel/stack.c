@@ -74,6 +74,7 @@ void stack_overflow(uintptr_t rsp, uint64_t rbp)
     const struct stack *s = stack_find(rsp);
     const uint64_t rip = *(const uint64_t *)rsp;
 
+    panic_begin();
     pr_emerg("Stack overflow: thread \"%s\" has %lu bytes of its stack left",
              s ? s->name : "?", s ? rsp - s->start : 0);
     if (s != NULL)

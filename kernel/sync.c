@@ -19,7 +19,7 @@ int wait_queue_sleep(struct wait_queue *queue, uint64_t deadline)
     me->queue = queue;
     thread_list_push(&queue->waiters, &me->waiting);
     while (me->queue != NULL) {
-        if (ktime_ns() >= deadline) {
+        if (deadline != KTIME_NEVER && ktime_ns() >= deadline) {
             thread_list_remove(&queue->waiters, &me->waiting);
             me->queue = NULL;
             rc = -ETIMEDOUT;

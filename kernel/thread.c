@@ -4,17 +4,12 @@
 #include <plinth/bug.h>
 #include <plinth/errno.h>
 #include <plinth/heap.h>
-#include <plinth/kaddr.h>
-#include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/segments.h>
 #include <plinth/string.h>
 #include <plinth/upcall.h>
-#include <plinth/vmap.h>
 
 #include "sched.h"
-
-#define STACK_MAX (64 * PAGE_SIZE)
 
 /* All threads, newest first; and those that are to be freed. */
 static struct spinlock list_lock;
@@ -62,44 +57,6 @@ static int make_tls(struct thread *t)
     return 0;
 }
 
-/*
- * Stacks: pages side by side, with one below and one above that are not there.
- */
-static void free_stack(struct thread *t)
-{
-    void *page;
-
-    if (t->stack.start != 0 && !t->image_stack)
-        vunmap((void *)t->stack.start,
-               (t->stack.end - t->stack.start) / PAGE_SIZE);
-    while ((page = page_list_pop(&t->pages)) != NULL)
-        page_free(page, 0);
-}
-
-static int make_stack(struct thread *t, size_t size)
-{
-    mfn_t frames[STACK_MAX / PAGE_SIZE];
-    const unsigned int nr = size / PAGE_SIZE;
-    void *p;
-    int rc;
-
-    for (unsigned int i = 0; i < nr; i++) {
-        void *page = page_alloc(0);
-
-        if (page == NULL)
-            return -ENOMEM;
-        page_list_push(&t->pages, page);
-        frames[i] = kaddr_mfn(page);
-    }
-    rc = vmap(frames, nr, MAP_RW, &p);
-    if (rc != 0)
-        return rc;
-    t->stack.name = t->name;
-    t->stack.start = (uintptr_t)p;
-    t->stack.end = (uintptr_t)p + size;
-    return 0;
-}
-
 static void alarm(struct timer *timer, void *arg);
 
 /*
@@ -107,7 +64,8 @@ static void alarm(struct timer *timer, void *arg);
  */
 static void free_thread(struct thread *t)
 {
-    free_stack(t);
+    if (!t->image_stack)
+        thread_stack_free(t);
     fpu_free(t->fpu);
     free(t->tls);
     free(t);
@@ -115,16 +73,13 @@ static void free_thread(struct thread *t)
 
 static int make_parts(struct thread *t, const struct thread_options *o)
 {
-    size_t size = o->stack_size ? o->stack_size : THREAD_STACK_SIZE;
-    int rc;
+    int rc = 0;
 
-    size = ALIGN_UP(size, PAGE_SIZE);
-    if (size < 2 * PAGE_SIZE || size > STACK_MAX)
-        return -EINVAL;
     t->image_stack = o->stack != NULL;
     if (t->image_stack)
         t->stack = *o->stack;
-    rc = t->image_stack ? 0 : make_stack(t, size);
+    else
+        rc = thread_stack_make(t, o->stack_size);
     t->stack_limit = stack_limit_of(&t->stack);
     if (rc == 0)
         rc = make_tls(t);
@@ -378,6 +333,7 @@ struct thread_stats thread_stats(void)
     struct thread_stats stats = sched_stats();
 
     stats.threads = nr_threads;
+    stats.kept_stacks = thread_stacks_kept();
     return stats;
 }
 

@@ -81,6 +81,7 @@ static void print_walk(uint64_t address)
 
 void trap_report(const struct regs *regs, uint64_t address)
 {
+    panic_begin();
     pr_emerg("Unexpected trap: vector %lu, %s", regs->vector,
              trap_name(regs->vector));
     print_error_code(regs);

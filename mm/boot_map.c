@@ -150,20 +150,20 @@ static int check_leaf(const struct explorer *e, unsigned int level, pte_t pte,
  * goes on with: both tables agree that it is the next pfn.  Nearly all there
  * are; check_leaf() says what is wrong with the one where this stops.
  */
-static unsigned int expected_leaves(const volatile uint64_t *table,
-                                    unsigned int n, uint64_t pfn)
+static unsigned int expected_leaves(const volatile uint64_t *table, uint64_t n,
+                                    uint64_t pfn)
 {
     const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
-    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list;
-    unsigned int i;
+    const uint64_t *p2m = (const uint64_t *)start_info()->mfn_list + pfn;
+    const uint64_t *t = (const uint64_t *)(uintptr_t)table;
+    uint64_t i;
 
-    n = MIN((uint64_t)n, p2m_size() - pfn);
+    n = MIN(n, p2m_size() - pfn);
     for (i = 0; i < n; i++) {
-        const uint64_t pte = table[i], mfn = (pte & PTE_ADDR) >> PAGE_SHIFT;
-        uint64_t back;
+        const uint64_t want = pte_make(_mfn(p2m[i]), PTE_P).raw;
 
-        if (!(pte & PTE_P) || p2m[pfn + i] != mfn ||
-            probe_read(&m2p[mfn], &back) != 0 || back != pfn + i)
+        if ((t[i] ^ want) & (PTE_ADDR | PTE_P) ||
+            probe_read_or(&m2p[p2m[i]], ~0ul) != pfn + i)
             break;
     }
     return i;
@@ -309,13 +309,21 @@ static void add_image(struct boot_map *map)
     add_linear(map, "bss", (uintptr_t)_efixmap, (uintptr_t)_ebss);
 }
 
+/* A domain may be without; then the builder says 0, which is no frame of ours. */
+static void add_ring(struct boot_map *map, const char *what, mfn_t mfn)
+{
+    const pfn_t pfn = m2p_lookup(mfn);
+
+    if (!pfn_eq(pfn, INVALID_PFN))
+        add_region(map, what, pfn, 1);
+}
+
 static void add_rings(const struct explorer *e)
 {
     if (is_dom0())
         return;
-    add_region(e->map, "xenstore ring", m2p_lookup(_mfn(e->si->store_mfn)), 1);
-    add_region(e->map, "console ring",
-               m2p_lookup(_mfn(e->si->console.domU.mfn)), 1);
+    add_ring(e->map, "xenstore ring", _mfn(e->si->store_mfn));
+    add_ring(e->map, "console ring", _mfn(e->si->console.domU.mfn));
 }
 
 /* What nobody claimed: padding inside the bootstrap region, free above. */
@@ -345,9 +353,11 @@ static void add_gaps(const struct explorer *e)
     }
 }
 
-static int check_overlap(const struct explorer *e)
+/* They are in order: the last one is the highest. */
+static int check_regions(const struct explorer *e)
 {
     const struct boot_map *map = e->map;
+    const struct boot_region *last = &map->regions[map->nr_regions - 1];
 
     for (unsigned int i = 1; i < map->nr_regions; i++) {
         const struct boot_region *a = &map->regions[i - 1];
@@ -358,6 +368,9 @@ static int check_overlap(const struct explorer *e)
                                  a->what, pfn_x(a->start), b->what,
                                  pfn_x(b->start));
     }
+    if (pfn_x(last->start) + last->nr_pages > e->si->nr_pages)
+        return CONTRADICTION(e, "%s, pfn %#lx, goes beyond %#lx pages",
+                             last->what, pfn_x(last->start), e->si->nr_pages);
     return 0;
 }
 
@@ -409,7 +422,7 @@ static int name_regions(const struct explorer *e)
     add_linear(map, "builder's stack", stack, stack + PAGE_SIZE);
     add_gaps(e);
     note_rights(e);
-    return check_overlap(e);
+    return check_regions(e);
 }
 
 int boot_map_make(const struct start_info *si, struct boot_map *map, char *why,

@@ -31,7 +31,7 @@ uint64_t frames_maximum(void)
 void frames_unmap(const void *page)
 {
     ptab_remap(page, (pte_t){ 0 });
-    mmu_flush_page(ptr_to_vaddr(page));
+    mmu_flush_pages(ptr_to_vaddr(page), 1);
 }
 
 void frames_map(const void *page, mfn_t mfn)

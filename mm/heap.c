@@ -291,11 +291,15 @@ static bool carve(struct slab *s)
     return last != NULL;
 }
 
+/* Not locked meanwhile, so that keepers can be asked (plinth/page.h). */
 static struct slab *make_slab(struct class *c)
 {
     const uint16_t size = sizes[c - heap.class];
-    struct slab *const s = page_alloc(SLAB_ORDER);
+    struct slab *s;
 
+    spin_unlock(&heap_lock);
+    s = page_alloc(SLAB_ORDER);
+    spin_lock(&heap_lock);
     if (s == NULL)
         return fail();
 
@@ -598,6 +602,12 @@ size_t heap_trim(void)
 
     return pages;
 }
+
+static bool give_back(void)
+{
+    return heap_trim() > 0;
+}
+PAGE_KEEPER(give_back);
 
 struct heap_stats heap_stats(void)
 {

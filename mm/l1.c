@@ -22,6 +22,23 @@ void l1_forget(void)
     __atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
 }
 
+/*
+ * Tables that this vCPU unhooks are mapped themselves, by tables that it will need
+ * next and knows; so here only what has gone is forgotten.
+ */
+void l1_forget_range(uintptr_t start, uintptr_t end)
+{
+    struct cache *c = &caches[vcpu_id()];
+    const uint64_t now = __atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
+
+    start &= ~(L1_SPAN - 1);
+    for (unsigned int i = 0; i < NR_SLOTS; i++)
+        if (c->slots[i].span - start < end - start)
+            c->slots[i].space = NULL;
+    if (c->generation == now - 1)
+        c->generation = now;
+}
+
 static struct l1 *slot_of(uintptr_t va)
 {
     struct cache *c = &caches[vcpu_id()];

@@ -191,10 +191,8 @@ static void clear_entries(const struct space *space, const struct l1 *l1,
  */
 static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
 {
-    if (space->users == 0)
-        return;
-    for (uint64_t i = 0; i < MIN(n, MMU_INVLPG_MAX + 1ul); i++)
-        mmu_flush_page(_vaddr(va + i * PAGE_SIZE));
+    if (space->users > 0)
+        mmu_flush_pages(_vaddr(va), n);
 }
 
 /*
@@ -587,14 +585,16 @@ static void unhook(struct unhooked *u, unsigned int level, uintptr_t va)
                (pte_t){ 0 });
 }
 
-/* Send, then give back what was unhooked.  True if anything was. */
-static bool finish_unhooking(struct unhooked *u)
+/*
+ * Send, then give back what was unhooked, of [start, end).  True if anything was.
+ */
+static bool finish_unhooking(struct unhooked *u, uintptr_t start, uintptr_t end)
 {
     void *page = page_list_next(&u->pages, NULL);
     const bool any = page != NULL;
 
     if (any)
-        l1_forget();
+        l1_forget_range(start, end);
     for (; page != NULL && u->space->live;
          page = page_list_next(&u->pages, page))
         ptab_set_rights(page, PTE_DATA);
@@ -648,15 +648,6 @@ static bool is_whole_l2(const struct space *space, uintptr_t va, uintptr_t end)
     return l2 != NULL && ptab_note(l2) != NULL;
 }
 
-static bool is_empty(const uint64_t *table)
-{
-    uint64_t any = 0;
-
-    for (unsigned int i = 0; i < PT_ENTRIES && !any; i++)
-        any = table[i] & PTE_P;
-    return !any;
-}
-
 /* Tables of @level that have become empty go as well. */
 static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
                     unsigned int level)
@@ -670,10 +661,11 @@ static void reclaim(struct space *space, uintptr_t start, uintptr_t end,
                                     ? kaddr_lookup_mfn(pte_mfn(pte))
                                     : NULL;
 
-        if (table == NULL || ptab_note(table) == NULL || !is_empty(table))
+        if (table == NULL || ptab_note(table) == NULL ||
+            pt_next_present(table, 0, PT_ENTRIES) < PT_ENTRIES)
             continue;
         unhook(&u, level + 1, va);
-        finish_unhooking(&u);
+        finish_unhooking(&u, va, va + 1);
     }
 }
 
@@ -683,16 +675,17 @@ static bool unmap_batch(struct space *space, uintptr_t *from, uintptr_t end,
 {
     struct unhooked u = { .space = space, .empty = empty };
     const bool whole = is_whole_l2(space, *from, end);
+    const uintptr_t start = *from;
     const uintptr_t stop =
-        next_boundary(*from, end, whole ? L2_SPAN : BATCH_SPAN);
+        next_boundary(start, end, whole ? L2_SPAN : BATCH_SPAN);
 
     if (whole)
-        unmap_l2(&u, *from);
+        unmap_l2(&u, start);
     else
-        for_each_span (va, n, *from, stop)
+        for_each_span (va, n, start, stop)
             unmap_span(&u, va, n);
     *from = stop;
-    return finish_unhooking(&u);
+    return finish_unhooking(&u, start, stop);
 }
 
 static int __noinline unmap_many(struct space *space, uintptr_t start,
@@ -834,34 +827,53 @@ static void save_entries(struct space *space, uintptr_t start, uintptr_t end,
  */
 static uint64_t changed(uint64_t old, uint64_t flags)
 {
-    const uint64_t pte = flags ? (old & PTE_ADDR) | flags : old;
+    const uint64_t kept = flags ? PTE_ADDR : ~(PTE_A | PTE_D);
 
-    return pte & ~(PTE_A | PTE_D);
+    return (old & kept) | (flags & ~(PTE_A | PTE_D));
 }
 
+/* The @n entries from that of @va on become @ptes. */
+static void write_entries(const struct space *space, const struct l1 *l1,
+                          uintptr_t va, const uint64_t *ptes, unsigned int n)
+{
+    uint64_t *entry = entry_ptr(l1, va);
+
+    if (space->live)
+        mmu_set_run_keep_ad(l1_entry(l1, va), ptes, n);
+    for (unsigned int i = 0; i < n && !space->live; i++)
+        entry[i] = ptes[i] | (entry[i] & (PTE_A | PTE_D));
+}
+
+static inline bool is_same(uint64_t a, uint64_t b)
+{
+    return pte_same((pte_t){ a }, (pte_t){ b });
+}
+
+/* Only those that are not so already. */
 static void protect_span(const struct space *space, uintptr_t va, uint64_t n,
                          const uint64_t *old, uint64_t flags)
 {
     const struct l1 *l1 = l1_find(space, va);
-    uint64_t *entry = entry_ptr(l1, va);
-    maddr_t at = l1_entry(l1, va);
+    const uint64_t *entry = entry_ptr(l1, va);
+    uint64_t first = n, end = 0;
 
-    flush_span(space, va, n);
-    while (n > 0) {
-        const unsigned int part = MIN(n, 32ul);
+    for (uint64_t i = 0; i < n; i++) {
+        const uint64_t start = i;
         uint64_t new[32];
 
-        for (unsigned int i = 0; i < part; i++)
-            new[i] = changed(old[i], flags);
-        if (space->live)
-            mmu_set_run_keep_ad(at, new, part);
-        for (unsigned int i = 0; i < part && !space->live; i++)
-            entry[i] = new[i] | (entry[i] & (PTE_A | PTE_D));
-        at = maddr_add(at, part * sizeof(*new));
-        entry += part;
-        old += part;
-        n -= part;
+        for (; i < n && i - start < ARRAY_SIZE(new); i++) {
+            new[i - start] = changed(old[i], flags);
+            if (is_same(entry[i], new[i - start]))
+                break;
+        }
+        if (i == start)
+            continue;
+        write_entries(space, l1, va + start * PAGE_SIZE, new, i - start);
+        first = MIN(first, start);
+        end = i--;
     }
+    if (first < end)
+        flush_span(space, va + first * PAGE_SIZE, end - first);
 }
 
 /* Write the entries of [start, end) from @old, with @flags for theirs if any. */
@@ -886,6 +898,8 @@ static int protect_one(const struct space *space, uintptr_t va, uint64_t flags)
     if (l1 == NULL || !(*entry_ptr(l1, va) & PTE_P))
         return -ENOENT;
     pte = changed(*entry_ptr(l1, va), flags);
+    if (is_same(*entry_ptr(l1, va), pte))
+        return 0;
     return mmu_set_pte_keep_ad_now(l1_entry(l1, va), (pte_t){ pte },
                                    _vaddr(space->users > 0 ? va : 0));
 }
@@ -895,8 +909,6 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
 {
     int rc;
 
-    if (!all_present(space, va, end, true))
-        return -ENOENT;
     save_entries(space, va, end, old);
     if (!space->live && flags & PTE_RW) {
         for (uint64_t i = 0; i < (end - va) / PAGE_SIZE; i++) {
@@ -920,18 +932,38 @@ static int protect_range(struct space *space, uintptr_t va, uintptr_t end,
     return rc;
 }
 
+/* The first page of [start, end) that has not @flags already, or @end. */
+static uintptr_t first_to_change(const struct space *space, uintptr_t start,
+                                 uintptr_t end, uint64_t flags)
+{
+    for_each_span (va, n, start, end) {
+        const uint64_t *entry = entry_ptr(l1_find(space, va), va);
+
+        for (uint64_t i = 0; i < n; i++)
+            if (!is_same(entry[i], changed(entry[i], flags)))
+                return va + i * PAGE_SIZE;
+    }
+    return end;
+}
+
 static int protect_many(struct space *space, uintptr_t start, uint64_t nr,
                         uint64_t flags)
 {
-    const unsigned int order = page_order_for(nr * sizeof(uint64_t));
+    const uintptr_t end = start + nr * PAGE_SIZE;
+    unsigned int order;
     uint64_t *old;
     int rc;
 
+    if (!all_present(space, start, end, true))
+        return -ENOENT;
+    start = first_to_change(space, start, end, flags);
+    if (start == end)
+        return 0;
+
     /* What was, in case that Xen refuses a part. */
+    order = page_order_for((end - start) / PAGE_SIZE * sizeof(*old));
     old = page_alloc(order);
-    rc = old == NULL
-             ? -ENOMEM
-             : protect_range(space, start, start + nr * PAGE_SIZE, old, flags);
+    rc = old == NULL ? -ENOMEM : protect_range(space, start, end, old, flags);
     page_free(old, order);
     return rc;
 }

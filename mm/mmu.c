@@ -259,13 +259,13 @@ static int send_queued(struct queue *q)
  * Queueing.
  */
 static void append_run(struct queue *q, enum kind kind, domid_t owner,
-                       unsigned int first)
+                       unsigned int first, unsigned int nr)
 {
     q->runs[q->nr_runs++] = (struct run){
         .kind = kind,
         .owner = owner,
         .first = first,
-        .nr = 1,
+        .nr = nr,
     };
 }
 
@@ -278,24 +278,25 @@ static void send_early(struct queue *q)
         this_level(q)->failed = rc;
 }
 
-/* Make room for one more of @kind, of which there are @nr of @max. */
+/* Make room for some more of a kind, so that there are @nr of @max. */
 static void make_room(struct queue *q, unsigned int nr, unsigned int max)
 {
-    if (unlikely(nr == max || q->nr_runs == NR_RUNS))
+    if (unlikely(nr > max || q->nr_runs == NR_RUNS))
         send_early(q);
 }
 
+/* The @nr of @kind from @index on. */
 static void add_to_run(struct queue *q, enum kind kind, domid_t owner,
-                       unsigned int index)
+                       unsigned int index, unsigned int nr)
 {
     struct run *last = q->nr_runs > 0 ? &q->runs[q->nr_runs - 1] : NULL;
 
     /* Each update_va_mapping is a call of its own. */
     if (last != NULL && kind != KIND_VA && last->kind == kind &&
         last->owner == owner)
-        last->nr++;
+        last->nr += nr;
     else
-        append_run(q, kind, owner, index);
+        append_run(q, kind, owner, index, nr);
 }
 
 /* With plinth.mmu=sync nothing waits for others. */
@@ -312,12 +313,12 @@ static void queued_one(struct queue *q)
  */
 static void start_entries(struct queue *q, domid_t owner, const void *by)
 {
-    make_room(q, q->nr_ptes, NR_PTES);
+    make_room(q, q->nr_ptes + 1, NR_PTES);
     if (q->nr_bys == 0 || q->bys[q->nr_bys - 1].by != by) {
-        make_room(q, q->nr_bys, NR_BYS);
+        make_room(q, q->nr_bys + 1, NR_BYS);
         q->bys[q->nr_bys++] = (struct origin){ by, q->nr_ptes };
     }
-    add_to_run(q, KIND_PTE, owner, q->nr_ptes);
+    add_to_run(q, KIND_PTE, owner, q->nr_ptes, 1);
 }
 
 static void add_pte(uint64_t ptr, uint64_t val, domid_t owner, const void *by)
@@ -329,16 +330,17 @@ static void add_pte(uint64_t ptr, uint64_t val, domid_t owner, const void *by)
     queued_one(q);
 }
 
-static void add_ext(const struct mmuext_op *op, const void *by)
+static void add_exts(const struct mmuext_op *ops, unsigned int nr,
+                     const void *by)
 {
     struct queue *q = this_queue();
-    unsigned int i;
 
-    make_room(q, q->nr_exts, NR_EXTS);
-    i = q->nr_exts++;
-    q->exts[i] = *op;
-    q->ext_by[i] = by;
-    add_to_run(q, KIND_EXT, DOMID_SELF, i);
+    make_room(q, q->nr_exts + nr, NR_EXTS);
+    add_to_run(q, KIND_EXT, DOMID_SELF, q->nr_exts, nr);
+    for (unsigned int i = 0; i < nr; i++) {
+        q->ext_by[q->nr_exts] = by;
+        q->exts[q->nr_exts++] = ops[i];
+    }
     queued_one(q);
 }
 
@@ -489,7 +491,7 @@ void mmu_pin(mfn_t mfn, unsigned int level)
     };
 
     ASSERT(level >= 1 && level <= PT_LEVELS);
-    add_ext(&op, __builtin_return_address(0));
+    add_exts(&op, 1, __builtin_return_address(0));
 }
 
 void mmu_unpin(mfn_t mfn)
@@ -499,12 +501,12 @@ void mmu_unpin(mfn_t mfn)
         .arg1.mfn = mfn_x(mfn),
     };
 
-    add_ext(&op, __builtin_return_address(0));
+    add_exts(&op, 1, __builtin_return_address(0));
 }
 
 void mmu_ext(const struct mmuext_op *op)
 {
-    add_ext(op, __builtin_return_address(0));
+    add_exts(op, 1, __builtin_return_address(0));
 }
 
 static void add_va(vaddr_t va, pte_t pte, unsigned long flags, const void *by)
@@ -512,11 +514,11 @@ static void add_va(vaddr_t va, pte_t pte, unsigned long flags, const void *by)
     struct queue *q = this_queue();
     unsigned int i;
 
-    make_room(q, q->nr_vas, NR_VAS);
+    make_room(q, q->nr_vas + 1, NR_VAS);
     i = q->nr_vas++;
     q->vas[i] = (struct va_request){ va, pte, flags };
     q->va_by[i] = by;
-    add_to_run(q, KIND_VA, DOMID_SELF, i);
+    add_to_run(q, KIND_VA, DOMID_SELF, i, 1);
     queued_one(q);
 }
 
@@ -575,21 +577,22 @@ int __no_stack_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags)
 /*
  * Flushing.
  */
-void mmu_flush_page(vaddr_t va)
+void mmu_flush_pages(vaddr_t va, uint64_t nr)
 {
     struct level *level = this_level(this_queue());
 
     ASSERT(this_queue()->depth > 0);
-    if (level->nr_pages < MMU_INVLPG_MAX)
-        level->pages[level->nr_pages++] = va;
-    else
+    if (nr > MMU_INVLPG_MAX || level->nr_pages + nr > MMU_INVLPG_MAX) {
         level->nr_pages = FLUSH_ALL;
+        return;
+    }
+    for (uint64_t i = 0; i < nr; i++)
+        level->pages[level->nr_pages++] = _vaddr(vaddr_x(va) + i * PAGE_SIZE);
 }
 
 void mmu_flush_all(void)
 {
-    ASSERT(this_queue()->depth > 0);
-    this_level(this_queue())->nr_pages = FLUSH_ALL;
+    mmu_flush_pages(_vaddr(0), FLUSH_ALL);
 }
 
 /*
@@ -617,7 +620,7 @@ static int __noinline set_keep_ad_queued(maddr_t at, pte_t pte, vaddr_t stale,
     mmu_begin();
     add_pte(maddr_x(at) | MMU_PT_UPDATE_PRESERVE_AD, pte.raw, DOMID_SELF, by);
     if (vaddr_x(stale) != 0)
-        mmu_flush_page(stale);
+        mmu_flush_pages(stale, 1);
     return mmu_end();
 }
 
@@ -658,19 +661,24 @@ static void queue_flushes(struct queue *q)
 {
     struct level *level = this_level(q);
     const unsigned int n = level->nr_pages;
-    struct mmuext_op op;
 
+    if (n == 0)
+        return;
     level->nr_pages = 0;
     if (n == FLUSH_ALL) {
+        const struct mmuext_op op = flush_of_all();
+
         q->stats.flushes++;
-        op = flush_of_all();
-        add_ext(&op, NULL);
-        return;
-    }
-    q->stats.invlpgs += n;
-    for (unsigned int i = 0; i < n; i++) {
-        op = flush_of_page(level->pages[i]);
-        add_ext(&op, NULL);
+        add_exts(&op, 1, NULL);
+    } else {
+        const unsigned int at_once = sync_mode ? 1 : n;
+        struct mmuext_op ops[MMU_INVLPG_MAX];
+
+        q->stats.invlpgs += n;
+        for (unsigned int i = 0; i < n; i++)
+            ops[i] = flush_of_page(level->pages[i]);
+        for (unsigned int i = 0; i < n; i += at_once)
+            add_exts(&ops[i], at_once, NULL);
     }
 }
 

@@ -16,12 +16,10 @@ int p2m_set(pfn_t pfn, mfn_t mfn)
 static __always_inline uint64_t read_m2p(mfn_t mfn)
 {
     const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
-    uint64_t pfn;
 
-    if (unlikely(mfn_x(mfn) >= MACH2PHYS_NR_ENTRIES ||
-                 probe_read(&m2p[mfn_x(mfn)], &pfn) != 0))
+    if (unlikely(mfn_x(mfn) >= MACH2PHYS_NR_ENTRIES))
         return pfn_x(INVALID_PFN);
-    return pfn;
+    return probe_read_or(&m2p[mfn_x(mfn)], pfn_x(INVALID_PFN));
 }
 
 pfn_t m2p_raw(mfn_t mfn)

@@ -11,6 +11,7 @@
 #include <plinth/printf.h>
 #include <plinth/spinlock.h>
 #include <plinth/string.h>
+#include <plinth/upcall.h>
 
 /*
  * The record of a page.  Of a block only the first page's says anything; the
@@ -397,6 +398,8 @@ static void *alloc_block(unsigned int order)
     struct cache *c = this_cache();
     uint64_t pfn;
 
+    if (order > PAGE_MAX_ORDER)
+        return NULL;
     while (below_reserve(order) && grow(order))
         ;
     pfn = buddy_alloc(order);
@@ -404,7 +407,10 @@ static void *alloc_block(unsigned int order)
         drain_cache(c);
         pfn = buddy_alloc(order);
     }
-    return pfn != 0 ? address(pfn) : NULL;
+    if (pfn == 0)
+        return NULL;
+    pages.nr_free -= 1ul << order;
+    return address(pfn);
 }
 
 static void *taken(void *p, struct page *r, unsigned int order)
@@ -415,16 +421,37 @@ static void *taken(void *p, struct page *r, unsigned int order)
     return p;
 }
 
+extern page_keeper_t *const __start_plinth_keepers[];
+extern page_keeper_t *const __stop_plinth_keepers[];
+
+bool page_reclaim(void)
+{
+    bool any = false;
+
+    if (preempt_is_off() || upcall_masked())
+        return false;
+    for (page_keeper_t *const *give_back = __start_plinth_keepers;
+         give_back < __stop_plinth_keepers; give_back++)
+        any |= (*give_back)();
+    return any;
+}
+
 static void __noinline *alloc_slow(unsigned int order)
 {
     void *p = NULL;
+    bool injected;
 
     spin_lock(&pages.lock);
-    if (pages.inject == 0 || --pages.inject != 0)
-        p = order <= PAGE_MAX_ORDER ? alloc_block(order) : NULL;
-    if (p != NULL)
-        pages.nr_free -= 1ul << order;
-    else
+    injected = pages.inject != 0 && --pages.inject == 0;
+    if (!injected)
+        p = alloc_block(order);
+    if (p == NULL && !injected) {
+        spin_unlock(&pages.lock);
+        (void)page_reclaim();
+        spin_lock(&pages.lock);
+        p = alloc_block(order);
+    }
+    if (p == NULL)
         pages.failures++;
     spin_unlock(&pages.lock);
 

@@ -15,35 +15,40 @@ uint64_t physmap_holes(void)
     return holes;
 }
 
-/* All of @table, the new L1 of chunk @n. */
+static uint64_t entry_for(uint64_t mfn)
+{
+    if (unlikely(!p2m_is_frame(mfn))) {
+        holes++;
+        return 0;
+    }
+    return pte_make(_mfn(mfn), PTE_DATA).raw;
+}
+
+/* All 512 entries of @table, the new L1 of chunk @n. */
 static void fill(uint64_t *table, uint64_t n)
 {
     const struct start_info *si = start_info();
-    const uint64_t *p2m = (const uint64_t *)si->mfn_list;
-    const uint64_t start = n * CHUNK_PAGES;
-    const uint64_t end = MIN(start + CHUNK_PAGES, p2m_size());
-    const bool whole = start >= linear_size() &&
+    const uint64_t *p2m = (const uint64_t *)si->mfn_list + n * CHUNK_PAGES;
+    const uint64_t start = n * CHUNK_PAGES, end = start + CHUNK_PAGES;
+    const bool whole = start >= linear_size() && end <= p2m_size() &&
                        (end <= si->first_p2m_pfn ||
                         start >= si->first_p2m_pfn + si->nr_p2m_frames);
 
-    for (uint64_t pfn = start; pfn < end; pfn++) {
-        const uint64_t mfn = p2m[pfn];
-
-        if (unlikely(!whole && !kaddr_in_physmap(_pfn(pfn))))
-            continue;
-        if (unlikely(!p2m_is_frame(mfn))) {
-            holes++;
-            continue;
-        }
-        table[pfn - start] = pte_make(_mfn(mfn), PTE_DATA).raw;
+    if (whole) {
+#pragma GCC unroll 8
+        for (unsigned int i = 0; i < CHUNK_PAGES; i++)
+            table[i] = entry_for(p2m[i]);
+        return;
     }
+    for (unsigned int i = 0; i < CHUNK_PAGES; i++)
+        table[i] = kaddr_in_physmap(_pfn(start + i)) ? entry_for(p2m[i]) : 0;
 }
 
 static int add_chunk(uint64_t n)
 {
     uint64_t *table;
     maddr_t live;
-    int rc = ptab_l1(&txn, _vaddr(physmap_va(_pfn(n * CHUNK_PAGES))), false,
+    int rc = ptab_l1(&txn, _vaddr(physmap_va(_pfn(n * CHUNK_PAGES))), true,
                      &table, &live);
 
     if (rc != 0)

@@ -19,7 +19,8 @@
 #define KERNEL_FIRST (L4_XEN_LAST + 1)
 #define USER_SLOTS   L4_XEN_FIRST
 
-struct space kernel_space = { .live = true, .users = 1 };
+/* Loaded at first; and for ever in use, as what it maps is seen in all others. */
+struct space kernel_space = { .live = true, .users = 1 + 1 };
 
 /*
  * All spaces.  The lock also guards the L4 tables against a change of the
@@ -283,6 +284,15 @@ static void load(unsigned int cmd, mfn_t l4)
     mmu_ext(&op);
 }
 
+/* 0 is allowed for user mode's: then there is none to go to. */
+static void load_tables(const struct space *space,
+                        const struct space *instead_of)
+{
+    load(MMUEXT_NEW_BASEPTR, space->l4);
+    if (!mfn_eq(space->user_l4, instead_of->user_l4))
+        load(MMUEXT_NEW_USER_BASEPTR, space->user_l4);
+}
+
 int space_switch(struct space *space)
 {
     struct space *old;
@@ -299,13 +309,10 @@ int space_switch(struct space *space)
     preempt_disable();
     old = space_current();
     mmu_begin();
-    load(MMUEXT_NEW_BASEPTR, space->l4);
-    /* 0 is allowed: then there is no user mode to go to. */
-    if (!mfn_eq(space->user_l4, old->user_l4))
-        load(MMUEXT_NEW_USER_BASEPTR, space->user_l4);
+    load_tables(space, old);
     rc = mmu_send();
     if (rc != 0) {
-        load(MMUEXT_NEW_BASEPTR, old->l4);
+        load_tables(old, space);
         BUG_ON(mmu_send() != 0);
     }
     BUG_ON(mmu_end() != 0);

@@ -100,6 +100,25 @@ if command -v gnuplot >/dev/null; then
     check "... and nothing is drawn" rmdir "$work/img"
 fi
 
+# ---- the peers: what can be said before anything is booted
+
+peers() { bench/peers/run "$@" "$work/peers"; }
+expect 2 "peers without an image" peers
+said '^usage: bench/peers/run IMAGE OUT'
+expect 1 "... with one that is not there" peers "$work/none"
+said '^peers: there is no image .*/none$'
+echo 'int main;' >"$work/a.c"
+if command -v gcc >/dev/null; then
+    gcc -c -o "$work/a.o" "$work/a.c"
+    expect 1 "... with one that is no Mini-OS" peers "$work/a.o"
+    said 'has no symbols _start and app_main: no Mini-OS, or a stripped one$'
+fi
+expect 1 "... without a compiler" env CC=no-such-compiler bench/peers/run "$work/a.c" "$work/peers"
+said '^peers: no C compiler: apt-get install gcc libc6-dev$'
+check "... and nothing is written" test ! -e "$work/peers"
+check "bench/peers.dat is what bench/plot reads" \
+    awk '!/^#/ && !(NF == 3 && $1 ~ /^(mini-os|linux)$/ && $3 + 0 > 0) { bad = 1 } END { exit bad || NR < 10 }' bench/peers.dat
+
 # ---- the figures of bench.elf itself, whatever they are
 
 if [ ! -e "$BUILD/bench.elf" ]; then

@@ -47,6 +47,8 @@ heap overrun 'written past its end'
 heap write_after_free 'written to after it was freed'
 expect 6 "page: write_after_free" guest "tests=page.write_after_free"
 said '^Bail out! page: .* was written after it was freed: word 15 is 0'
+expect 6 "thread: write to the stack of an ended one" guest "tests=thread.write_to_the_stack_of_an_ended_one"
+said '^Bail out! thread: .* was written after the end of the thread whose stack it was: 0x1$'
 expect 6 "vmap: unmapping twice" guest "tests=vmap.unmapping_twice"
 said '^Bail out! vunmap'
 
@@ -93,6 +95,12 @@ expect 6 "stack overflow" guest "tests=fatal.stack_overflow"
 said '^Stack overflow: thread "main" has [0-9]+ bytes of its stack left'
 said '\] recurse.*\+0x'
 said '^Bail out! stack overflow in thread "main"'
+alone() {
+    expect 6 "$1" guest "tests=fatal.$1"
+    said '^# alone$'
+}
+alone trap_is_told_alone
+alone stack_overflow_is_told_alone
 expect 6 "stack overflow of a thread" guest "tests=thread.stack_overflow_is_named"
 said '^Stack overflow: thread "test" has [0-9]+ bytes of its stack left'
 said '\] thread_main\+0x'
@@ -115,6 +123,9 @@ unsaid '^panic'
 expect 6 "wrong magic" lab/run "$BUILD/selftest-badmagic.elf" --xen "$XEN" --via dom0 --timeout "$PATIENCE"
 said 'panic: start_info at 0xffffffff[0-9a-f]+ has the magic "Xen-3\.0-x86_64'
 unsaid 'self-test'
+
+# No console and no xenstore: it runs unheard, and ends in order.
+expect 0 "no rings" lab/run "$BUILD/hello-norings.elf" --xen "$XEN" --timeout "$PATIENCE" --no-verdict
 
 # Memory.  What the bootstrap region needs is the least: 3 MiB.
 tiny() {

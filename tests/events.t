@@ -18,6 +18,8 @@ expect 0 "2-level, idle for 5 s" guest "plinth.events=2l tests=$suites idle=5"
 said '^# 5 s idle: slept [12] times, [12] upcalls'
 said '^# 2200 ports'
 said 'warning: events: port [0-9]+ has no handler'
+expect 0 "2-level, all else" guest "plinth.events=2l steps=10000"
+said '^# Totals: pass:[0-9]{3} fail:0 '
 expect 0 "a domU with many ports, FIFO" domu "max_event_channels=8192" "tests=$suites ports"
 said '^# 2200 ports, .* 1[0-9] more pages'
 expect 0 "a domU, 2-level" domu "" "plinth.events=2l tests=$suites"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/boot_map.h>
@@ -23,6 +25,12 @@
 #include <xen/features.h>
 
 #define INIT_P2M 0xffffc00000000000ul
+
+_Static_assert(offsetof(struct start_info, store_mfn) == 0x38 &&
+                   offsetof(struct start_info, store_evtchn) == 0x40 &&
+                   offsetof(struct start_info, console.domU.mfn) == 0x48 &&
+                   offsetof(struct start_info, console.domU.evtchn) == 0x50,
+               "as in tests/no-rings.S");
 
 /* Both are too big for a stack. */
 static struct boot_map scratch_map;
@@ -137,6 +145,22 @@ TEST(boot, wrong_p2m_frames_are_a_contradiction)
     EXPECT(strstr(why, "P2M") != NULL || strstr(why, "table") != NULL);
 }
 
+/* tests/no-rings.S has it so for real. */
+TEST(boot, domain_without_rings)
+{
+    const struct boot_region *last;
+    char why[120] = "";
+
+    doctored = *start_info();
+    doctored.store_mfn = 0;
+    doctored.console.domU.mfn = 0;
+    EXPECT_EQ(boot_map_make(&doctored, &scratch_map, why, sizeof(why)), 0);
+    EXPECT_STR(why, "");
+    REQUIRE(scratch_map.nr_regions > 0);
+    last = &scratch_map.regions[scratch_map.nr_regions - 1];
+    EXPECT_EQ(pfn_x(last->start) + last->nr_pages, doctored.nr_pages);
+}
+
 /* protect_init() unmapped it; the first byte below a stack is gone. */
 TEST(boot, page_below_each_stack_of_the_image_is_not_mapped)
 {
@@ -224,7 +248,15 @@ TEST(boot, features_every_pv_guest_has)
     EXPECT(xen_feature_name(XEN_FEATURES) == NULL);
 }
 
-/* Of the ports only the timer's lets events in; by FIFO no bit here counts. */
+/* Only ports that are bound let events in; by FIFO no bit here counts. */
+static bool is_bound(evtchn_port_t port)
+{
+    struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
+
+    return hypercall_event_channel_op(EVTCHNOP_status, &status) == 0 &&
+           status.status != EVTCHNSTAT_closed;
+}
+
 TEST(boot, shared_info_shows_masked_events)
 {
     const struct shared_info *s = shared_info();
@@ -234,9 +266,12 @@ TEST(boot, shared_info_shows_masked_events)
     for (unsigned int i = 1; i < ARRAY_SIZE(s->vcpu_info); i++)
         EXPECT_EQ(s->vcpu_info[i].evtchn_upcall_mask, 1);
     for (unsigned int i = 0; i < ARRAY_SIZE(s->evtchn_mask); i++)
-        for (uint64_t bits = ~s->evtchn_mask[i]; bits != 0; bits &= bits - 1)
+        for (uint64_t bits = ~s->evtchn_mask[i]; bits != 0; bits &= bits - 1) {
+            EXPECT(is_bound(64 * i + __builtin_ctzl(bits)));
             open++;
-    EXPECT_EQ(open, strcmp(events_abi(), "FIFO") == 0 ? 0 : 1);
+        }
+    /* The timer's at least. */
+    EXPECT_EQ(open > 0, strcmp(events_abi(), "FIFO") != 0);
 }
 
 TEST(boot, clock_runs_forward)

@@ -8,6 +8,7 @@
 #include <plinth/test.h>
 #include <plinth/thread.h>
 #include <plinth/upcall.h>
+#include <plinth/watch.h>
 #include <plinth/xenstore.h>
 
 /*
@@ -251,6 +252,30 @@ TEST(console, writes_with_events_masked)
         EXPECT(found_it_full(before.waits));
     upcall_restore(masked);
     EXPECT_EQ(console_stats().lost, before.lost);
+}
+
+/* A trap's handler that prints may have interrupted a write of the same thread. */
+static unsigned int interruptions;
+
+static void print_once(const struct watch_hit *hit __unused, void *arg __unused)
+{
+    if (interruptions++ == 0)
+        say("# in between\n");
+}
+
+TEST(console, writes_within_a_write)
+{
+    int slot;
+
+    if (is_dom0())
+        SKIP("dom0's console has no ring");
+    interruptions = 0;
+    slot = watch_set(ptr_to_vaddr((void *)(uintptr_t)mutex_unlock), 1,
+                     WATCH_EXECUTE, print_once, NULL);
+    REQUIRE(slot >= 0);
+    say("# around it\n");
+    EXPECT_EQ(watch_clear(slot), 0);
+    EXPECT(interruptions > 0);
 }
 
 /* Lines of several threads, each longer than what fits, stay whole. */

@@ -177,12 +177,12 @@ FATAL(life, memory_comes_and_goes)
     /* Some is taken for good when memory is first mapped, or goes. */
     EXPECT_EQ(balloon_set(1), -ENOMEM);
     EXPECT_EQ(balloon_set(all), 0);
-    (void)heap_trim();
+    (void)page_reclaim();
     pages = page_stats();
     objects = heap_stats().objects;
 
     EXPECT(live_until(dom0_is_ready));
-    (void)heap_trim();
+    (void)page_reclaim();
     now = page_stats();
     EXPECT_EQ(balloon_current(), all);
     EXPECT_EQ(now.total, pages.total);

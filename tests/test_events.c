@@ -672,22 +672,65 @@ TEST(events, throttled_port_goes_on)
     thread_sleep_until(ktime_ns() + 2 * EVENT_WINDOW_NS);
 }
 
+static int unmask_behind_our_back(evtchn_port_t port)
+{
+    struct evtchn_unmask arg = { .port = port };
+
+    return hypercall_event_channel_op(EVTCHNOP_unmask, &arg);
+}
+
 /* Unmasked behind our back: one line, and silence. */
 TEST(events, stray_event_is_masked_and_counted)
 {
     struct evtchn_bind_ipi op = { .vcpu = 0 };
-    struct evtchn_unmask unmask;
     struct evtchn_close close;
     const struct event_stats before = event_stats();
 
     REQUIRE(hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op) == 0);
-    unmask.port = close.port = op.port;
-    EXPECT_RC(hypercall_event_channel_op(EVTCHNOP_unmask, &unmask), 0);
+    close.port = op.port;
+    EXPECT_RC(unmask_behind_our_back(op.port), 0);
     for (unsigned int i = 0; i < 100; i++)
         EXPECT_RC(event_send(op.port), 0);
     EXPECT_EQ(event_stats().stray, before.stray + 1);
     EXPECT_EQ(event_stats().handled, before.handled);
     EXPECT_RC(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
+}
+
+/* It is kept for who attaches later. */
+TEST(events, stray_event_is_there_for_its_handler)
+{
+    struct evtchn_bind_ipi op = { .vcpu = 0 };
+    uint64_t hits = 0;
+
+    REQUIRE(hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op) == 0);
+    EXPECT_RC(unmask_behind_our_back(op.port), 0);
+    EXPECT_RC(event_send(op.port), 0);
+    EXPECT_RC(event_attach(op.port, count, &hits), 0);
+    EXPECT_EQ(hits, 0);
+    EXPECT_RC(event_unmask(op.port), 0);
+    EXPECT_EQ(hits, 1);
+    EXPECT_RC(event_close(op.port), 0);
+}
+
+/* Xen delivers it, and still it waits for its owner's unmasking. */
+TEST(events, masked_port_is_masked_whatever_xen_thinks)
+{
+    uint64_t hits = 0;
+    const evtchn_port_t port = new_ipi(count, &hits);
+
+    REQUIRE(port != 0);
+    for (unsigned int i = 1; i < 4; i++) {
+        const uint64_t upcalls = event_stats().upcalls;
+
+        EXPECT_RC(unmask_behind_our_back(port), 0);
+        EXPECT_RC(event_send(port), 0);
+        EXPECT(event_stats().upcalls > upcalls);
+        EXPECT_EQ(hits, i - 1);
+        EXPECT_RC(event_unmask(port), 0);
+        EXPECT_EQ(hits, i);
+        EXPECT_RC(event_mask(port), 0);
+    }
+    EXPECT_RC(event_close(port), 0);
 }
 
 /*

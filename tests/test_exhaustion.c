@@ -3,11 +3,13 @@
  * All memory taken and given back, in blocks as large as there are, so that a
  * domain of many GiB can be run dry without touching all of it.
  */
+#include <arch/vcpu.h>
 #include <plinth/audit.h>
-#include <plinth/heap.h>
+#include <plinth/balloon.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/test.h>
+#include <plinth/thread.h>
 
 /* Of each order, chained through their first words. */
 static void **blocks[PAGE_MAX_ORDER + 1];
@@ -55,7 +57,7 @@ static void run_dry(struct test_run *run_, unsigned int order)
     uint64_t taken;
     char why[120] = "";
 
-    heap_trim();
+    (void)page_reclaim();
     before = page_stats();
     taken = take_all(order);
     after = page_stats();
@@ -107,6 +109,11 @@ static unsigned int small_order(void)
     return order;
 }
 
+static int ends(void *arg __unused)
+{
+    return 0;
+}
+
 /* With all of it mapped before, the free count is the same to the page. */
 TEST(exhaustion, again_by_small_blocks)
 {
@@ -136,4 +143,50 @@ TEST(exhaustion, blocks_merge_again)
     p = page_alloc(largest);
     EXPECT(p != NULL);
     page_free(p, largest);
+}
+
+/* The stack of a thread that has ended. */
+static void have_a_stack_kept(struct test_run *run_)
+{
+    struct thread *t;
+
+    REQUIRE(thread_create("x", ends, NULL, NULL, &t) == 0);
+    EXPECT_EQ(thread_join(t, KTIME_NEVER, NULL), 0);
+    EXPECT_EQ(thread_stats().kept_stacks, 1);
+}
+
+/* What is kept for later is had when there is nothing else. */
+TEST(exhaustion, keepers_give_back)
+{
+    uint64_t before, taken;
+
+    run_dry(run_, PAGE_MAX_ORDER); /* so that none is taken for tables later */
+    (void)page_reclaim();
+    before = page_stats().free;
+    have_a_stack_kept(run_);
+    EXPECT(page_stats().free < before);
+    taken = take_all(small_order());
+    EXPECT_EQ(thread_stats().kept_stacks, 0);
+    EXPECT_EQ(taken, before);
+    free_all();
+    EXPECT_EQ(page_stats().free, before);
+    expect_sound(run_);
+}
+
+/* The balloon asks as well.  Who holds a lock does not. */
+TEST(exhaustion, keepers_give_to_the_balloon)
+{
+    const uint64_t all = balloon_current();
+
+    (void)page_reclaim();
+    have_a_stack_kept(run_);
+    preempt_disable();
+    (void)take_all(small_order());
+    preempt_enable();
+    EXPECT_EQ(thread_stats().kept_stacks, 1);
+    EXPECT_EQ(balloon_set(all - 1), 0);
+    EXPECT_EQ(thread_stats().kept_stacks, 0);
+    EXPECT_EQ(balloon_set(all), 0);
+    free_all();
+    expect_sound(run_);
 }

@@ -10,6 +10,8 @@
 #include <plinth/printk.h>
 #include <plinth/stack.h>
 #include <plinth/test.h>
+#include <plinth/time.h>
+#include <plinth/timer.h>
 
 #include "recurse.h"
 
@@ -56,6 +58,46 @@ FATAL(fatal, panic_in_panic)
 
 FATAL(fatal, stack_overflow)
 {
+    (void)recurse(0);
+}
+
+/*
+ * What is said of an end is said by nobody else's leave: no handler runs while it
+ * is.  One that does finds more in the log than there was.
+ */
+static uint64_t log_end;
+static bool interrupted;
+
+static void look_at_log(struct timer *timer, void *arg __unused)
+{
+    interrupted |= printk_log.end != log_end;
+    timer_arm(timer, ktime_ns() + 100 * NSEC_PER_USEC);
+}
+
+static void tell(const char *message __unused)
+{
+    say("# %s\n", interrupted ? "interrupted" : "alone");
+}
+
+static void start_looking(void)
+{
+    static struct timer timer;
+
+    panic_hook = tell;
+    timer_setup(&timer, look_at_log, NULL);
+    log_end = printk_log.end;
+    timer_arm(&timer, ktime_ns());
+}
+
+FATAL(fatal, trap_is_told_alone)
+{
+    start_looking();
+    asm volatile("ud2");
+}
+
+FATAL(fatal, stack_overflow_is_told_alone)
+{
+    start_looking();
     (void)recurse(0);
 }
 

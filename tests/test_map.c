@@ -288,6 +288,51 @@ TEST(map, protect_of_one_page)
     teardown(run_);
 }
 
+static void __noinline expect_read_only(struct test_run *run_, uint64_t page)
+{
+    EXPECT_FAULT(TRAP_PF, *at(page) = 1);
+}
+
+/* What a change of rights asks for, flushes apart. */
+static struct mmu_stats protect_stats(struct test_run *run_, uint64_t page,
+                                      uint64_t nr, uint64_t flags)
+{
+    const struct mmu_stats before = mmu_stats();
+    struct mmu_stats now;
+
+    EXPECT_EQ(protect(page, nr, flags), 0);
+    now = mmu_stats();
+    return (struct mmu_stats){ .hypercalls = now.hypercalls - before.hypercalls,
+                               .entries = now.entries - before.entries -
+                                          (now.flushes - before.flushes) -
+                                          (now.invlpgs - before.invlpgs) };
+}
+
+/* Of a range in two tables: nothing, three pages, all but these, a few apart. */
+TEST(map, protect_asks_for_what_differs)
+{
+    REQUIRE(setup());
+    EXPECT_EQ(map(0, 600, MAP_RW & ~(PTE_A | PTE_D)), 0);
+    *at(70) = 1;
+    EXPECT_EQ(protect_stats(run_, 0, 1, MAP_RW).hypercalls, 0);
+    EXPECT_EQ(protect_stats(run_, 0, 600, MAP_RW).hypercalls, 0);
+    EXPECT_EQ(protect(1, 600, MAP_RW), -ENOENT);
+    EXPECT_EQ(protect_stats(run_, 70, 3, MAP_R).entries, 3);
+    EXPECT_FAULT(TRAP_PF, *at(70) = 2);
+    *at(73) = 1;
+
+    EXPECT_EQ(protect_stats(run_, 0, 600, MAP_R).entries, 597);
+    for (unsigned int i = 0; i < 600; i++)
+        expect_read_only(run_, i);
+    EXPECT_EQ(protect(599, 1, MAP_RW), 0);
+    *at(599) = 1;
+    EXPECT_EQ(protect(7, 1, MAP_RX), 0);
+    EXPECT_EQ(protect_stats(run_, 0, 600, MAP_R).entries, 2);
+    EXPECT_FAULT(TRAP_PF, *at(599) = 1);
+    EXPECT_EQ(unmap(0, 600), 0);
+    teardown(run_);
+}
+
 /* A frame in the middle that Xen refuses: nothing of the range is there. */
 TEST(map, refused_frame_leaves_nothing)
 {
@@ -326,10 +371,15 @@ TEST(map, refused_protection_leaves_the_old)
     REQUIRE(setup());
     frames[40] = l4;
     EXPECT_EQ(map(0, 64, MAP_R), 0);
+    EXPECT_EQ(protect(3, 2, MAP_RW), 0);
     EXPECT(protect(0, 64, MAP_RW) < 0);
     frames[40] = good;
-    EXPECT_FAULT(TRAP_PF, *at(0) = 1);
-    EXPECT_FAULT(TRAP_PF, *at(63) = 1);
+    for (unsigned int i = 0; i < 64; i++) {
+        if (i == 3 || i == 4)
+            *at(i) = 1;
+        else
+            expect_read_only(run_, i);
+    }
     EXPECT_EQ(unmap(0, 64), 0);
     teardown(run_);
 }

@@ -20,6 +20,8 @@
 #include <plinth/vmap.h>
 #include <plinth/walk.h>
 
+#include "queue.h"
+
 #define NX_RW (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 
 /* Somewhere in the kernel's half where nothing else is. */
@@ -65,14 +67,14 @@ TEST(mmu, audit_sees_a_page_at_the_wrong_place)
     REQUIRE(a != NULL && b != NULL);
     mmu_begin();
     mmu_set_pte(entry_of(ptr_to_vaddr(a)), pte_make(mfn_of(b), NX_RW));
-    mmu_flush_page(ptr_to_vaddr(a));
+    mmu_flush_pages(ptr_to_vaddr(a), 1);
     EXPECT_EQ(mmu_end(), 0);
     EXPECT_EQ(audit(why, sizeof(why)), -EINVAL);
     EXPECT(strstr(why, "not pfn") != NULL);
 
     mmu_begin();
     mmu_set_pte(entry_of(ptr_to_vaddr(a)), pte_make(mfn_of(a), NX_RW));
-    mmu_flush_page(ptr_to_vaddr(a));
+    mmu_flush_pages(ptr_to_vaddr(a), 1);
     EXPECT_EQ(mmu_end(), 0);
     expect_sound(run_);
     page_free(a, 0);
@@ -99,6 +101,7 @@ TEST(mmu, audit_sees_a_writable_and_executable_page)
 /* Runs of a kind are one hypercall, mixed kinds one multicall. */
 TEST(mmu, neighbours_travel_together)
 {
+    WITH_QUEUE();
     const maddr_t at = entry_of(fixmap_va(FIX_TEST));
     struct mmu_stats before, after;
     void *p = page_alloc(0);
@@ -119,7 +122,7 @@ TEST(mmu, neighbours_travel_together)
     mmu_set_pte(at, (pte_t){ 0 });
     mmu_set_va(fixmap_va(FIX_TEST), pte_make(mfn_of(p), NX_RW), 0);
     mmu_set_pte(at, (pte_t){ 0 });
-    mmu_flush_page(fixmap_va(FIX_TEST));
+    mmu_flush_pages(fixmap_va(FIX_TEST), 1);
     EXPECT_EQ(mmu_end(), 0);
     after = mmu_stats();
     EXPECT_EQ(after.hypercalls, before.hypercalls + 1);
@@ -131,6 +134,7 @@ TEST(mmu, neighbours_travel_together)
 /* An inner begin sends what the outer has; each end tells of its own. */
 TEST(mmu, nested_ends_tell_of_their_own)
 {
+    WITH_QUEUE();
     const uint64_t *table = (const uint64_t *)start_info()->pt_base;
     const maddr_t bad = entry_of(ptr_to_vaddr(table));
     const maddr_t at = entry_of(fixmap_va(FIX_TEST));
@@ -155,13 +159,14 @@ TEST(mmu, nested_ends_tell_of_their_own)
     EXPECT_EQ(mmu_end(), -EBUSY);
     EXPECT(!walk_address(fixmap_va(FIX_TEST), &w));
     mmu_begin();
-    mmu_flush_page(fixmap_va(FIX_TEST));
+    mmu_flush_pages(fixmap_va(FIX_TEST), 1);
     EXPECT_EQ(mmu_end(), 0);
     page_free(p, 0);
 }
 
 TEST(mmu, dropped_requests_are_not_made)
 {
+    WITH_QUEUE();
     const maddr_t at = entry_of(fixmap_va(FIX_TEST));
     void *p = page_alloc(0);
     struct walk w;
@@ -181,9 +186,9 @@ TEST(mmu, nested_sections_keep_their_flushes)
     struct mmu_stats before = mmu_stats();
 
     mmu_begin();
-    mmu_flush_page(_vaddr(NOWHERE));
+    mmu_flush_pages(_vaddr(NOWHERE), 1);
     mmu_begin();
-    mmu_flush_page(_vaddr(NOWHERE + PAGE_SIZE));
+    mmu_flush_pages(_vaddr(NOWHERE + PAGE_SIZE), 1);
     mmu_drop();
     EXPECT_EQ(mmu_end(), 0);
     EXPECT_EQ(mmu_stats().invlpgs, before.invlpgs);
@@ -201,7 +206,7 @@ TEST(mmu, many_flushes_become_one)
 
     mmu_begin();
     for (unsigned int i = 0; i < MMU_INVLPG_MAX; i++)
-        mmu_flush_page(_vaddr(NOWHERE + i * PAGE_SIZE));
+        mmu_flush_pages(_vaddr(NOWHERE + i * PAGE_SIZE), 1);
     EXPECT_EQ(mmu_end(), 0);
     after = mmu_stats();
     EXPECT_EQ(after.invlpgs, before.invlpgs + MMU_INVLPG_MAX);
@@ -210,15 +215,33 @@ TEST(mmu, many_flushes_become_one)
     before = after;
     mmu_begin();
     for (unsigned int i = 0; i < 10 * MMU_INVLPG_MAX; i++)
-        mmu_flush_page(_vaddr(NOWHERE + i * PAGE_SIZE));
+        mmu_flush_pages(_vaddr(NOWHERE + i * PAGE_SIZE), 1);
     EXPECT_EQ(mmu_end(), 0);
     after = mmu_stats();
     EXPECT_EQ(after.invlpgs, before.invlpgs);
     EXPECT_EQ(after.flushes, before.flushes + 1);
+
+    /* By ranges, too. */
+    before = after;
+    mmu_begin();
+    mmu_flush_pages(_vaddr(NOWHERE), MMU_INVLPG_MAX - 1);
+    mmu_flush_pages(_vaddr(NOWHERE), 1);
+    EXPECT_EQ(mmu_end(), 0);
+    after = mmu_stats();
+    EXPECT_EQ(after.invlpgs, before.invlpgs + MMU_INVLPG_MAX);
+    EXPECT_EQ(after.flushes, before.flushes);
+    mmu_begin();
+    mmu_flush_pages(_vaddr(NOWHERE), MMU_INVLPG_MAX - 1);
+    mmu_flush_pages(_vaddr(NOWHERE), 2);
+    mmu_flush_pages(_vaddr(NOWHERE), 1);
+    EXPECT_EQ(mmu_end(), 0);
+    EXPECT_EQ(mmu_stats().invlpgs, after.invlpgs);
+    EXPECT_EQ(mmu_stats().flushes, after.flushes + 1);
 }
 
 TEST(mmu, refused_request_is_named)
 {
+    WITH_QUEUE();
     const uint64_t *table = (const uint64_t *)start_info()->pt_base;
     const maddr_t good = entry_of(fixmap_va(FIX_TEST));
     const maddr_t bad = entry_of(ptr_to_vaddr(table));
@@ -423,6 +446,7 @@ TEST(mmu, frames_of_devices)
 /* A run has frames of one owner; others are runs of their own in one call. */
 TEST(mmu, owners_do_not_mix)
 {
+    WITH_QUEUE();
     const maddr_t at = entry_of(fixmap_va(FIX_TEST));
     uint8_t *p = page_alloc(1);
     struct mmu_stats before;
@@ -468,6 +492,7 @@ TEST(mmu, queueing_keeps_the_vcpu)
 
 TEST(mmu, more_than_the_queue_holds)
 {
+    WITH_QUEUE();
     const maddr_t at = entry_of(fixmap_va(FIX_TEST));
     const struct mmu_stats before = mmu_stats();
     void *p = page_alloc(0);

@@ -82,7 +82,7 @@ static struct figures figures(void)
 {
     const struct grant_stats grants = grant_stats();
 
-    (void)heap_trim();
+    (void)page_reclaim();
     return (struct figures){
         .grants = grants.used,
         .waiting = grants.waiting,

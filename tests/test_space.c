@@ -11,9 +11,12 @@
 #include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/trap.h>
+#include <plinth/vmap.h>
 #include <plinth/walk.h>
 
 #include "block.h"
+#include "queue.h"
 
 /* Where an L4 slot ends, so that ranges cross tables of every level. */
 #define BASE  0x00000a7fffe00000ul
@@ -384,6 +387,58 @@ TEST(space, changes_of_a_loaded_one_are_flushed)
     teardown(run_);
 }
 
+/* Of the PAGES pages at @p. */
+static unsigned int nr_readable(char *p)
+{
+    unsigned int n = 0;
+    uint64_t value;
+
+    for (unsigned int i = 0; i < PAGES; i++)
+        n += probe_read(p + i * PAGE_SIZE, &value) == 0;
+    return n;
+}
+
+static unsigned int nr_writable(char *p)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < PAGES; i++)
+        n += probe_write(p + i * PAGE_SIZE, i) == 0;
+    return n;
+}
+
+/* What changes in the kernel's half is flushed whichever space is loaded. */
+TEST(space, changes_of_the_kernel_half_are_flushed_in_others)
+{
+    static const unsigned int sizes[] = { 1, 2, MMU_INVLPG_MAX, PAGES - 1 };
+    struct space s;
+    void *p;
+
+    REQUIRE(setup());
+    REQUIRE(vmap(frames, PAGES, MAP_RW, &p) == 0);
+    EXPECT_EQ(space_create(&s, 0), 0);
+    EXPECT_EQ(space_switch(&s), 0);
+    for (unsigned int k = 0; k < ARRAY_SIZE(sizes); k++) {
+        const vaddr_t va = ptr_to_vaddr(p);
+        const unsigned int n = sizes[k];
+
+        EXPECT_EQ(nr_writable(p), PAGES);
+        EXPECT_EQ(space_protect(&kernel_space, va, n, MAP_R), 0);
+        EXPECT_EQ(nr_writable(p), PAGES - n);
+        EXPECT_EQ(nr_readable(p), PAGES);
+        /* The last page keeps the table: Xen flushes when that goes. */
+        EXPECT_EQ(space_unmap(&kernel_space, va, n), 0);
+        EXPECT_EQ(nr_readable(p), PAGES - n);
+        EXPECT_EQ(space_map(&kernel_space, va, frames, n, MAP_RW), 0);
+    }
+    EXPECT_EQ(space_destroy(&kernel_space), -EBUSY);
+    EXPECT_EQ(space_unpin(&kernel_space), -EBUSY);
+    EXPECT_EQ(space_switch(&kernel_space), 0);
+    EXPECT_EQ(space_destroy(&s), 0);
+    vunmap(p, PAGES);
+    teardown(run_);
+}
+
 /*
  * What the audit finds in spaces.
  */
@@ -517,6 +572,7 @@ static void gigabyte(struct test_run *run_, struct space *s, uint64_t skew)
 
 TEST(space, a_gigabyte_is_hooked_at_once)
 {
+    WITH_QUEUE();
     void *page = page_alloc(0);
     struct space s;
 
@@ -598,6 +654,25 @@ TEST(space, failed_pin_and_switch_leave_it_plain)
     EXPECT_EQ(space_destroy(&s), 0);
     teardown(run_);
     EXPECT(failures > 10);
+}
+
+/* Whichever of the two requests is refused, and sent with the other or not. */
+TEST(space, failed_switch_loads_nothing_of_it)
+{
+    struct space s;
+    bool sync;
+
+    for (unsigned int i = 0; i < 4; i++) {
+        EXPECT_EQ(space_create(&s, SPACE_USER), 0);
+        EXPECT_EQ(space_pin(&s), 0);
+        sync = mmu_set_sync(i & 1);
+        mmu_inject_failure(1 + i / 2);
+        EXPECT_EQ(space_switch(&s), -ENOMEM);
+        mmu_inject_failure(0);
+        (void)mmu_set_sync(sync);
+        EXPECT_EQ(space_destroy(&s), 0);
+    }
+    expect_sound(run_);
 }
 
 TEST(space, failed_unpin_leaves_it_live)

@@ -12,6 +12,7 @@
 #include <plinth/page.h>
 #include <plinth/printk.h>
 #include <plinth/shared_info.h>
+#include <plinth/space.h>
 #include <plinth/string.h>
 #include <plinth/sync.h>
 #include <plinth/test.h>
@@ -319,6 +320,64 @@ TEST(thread, failed_create_leaves_nothing)
     if (rc == 0)
         join(run_, t, 0);
     EXPECT(t != NULL);
+}
+
+/*
+ * Stacks of those that have ended.
+ */
+static int tells_its_stack(void *arg)
+{
+    *(uintptr_t *)arg =
+        stack_find((uintptr_t)__builtin_frame_address(0))->start;
+    return 0;
+}
+
+static uint64_t kept_stacks(void)
+{
+    return thread_stats().kept_stacks;
+}
+
+static bool is_mapped(uintptr_t va)
+{
+    return pte_present(space_query(&kernel_space, _vaddr(va)));
+}
+
+TEST(thread, stack_is_kept_for_the_next)
+{
+    const struct thread_options large = {
+        .priority = THREAD_NORMAL,
+        .stack_size = 2 * THREAD_STACK_SIZE,
+    };
+    uintptr_t at[4] = { 0 };
+    struct thread *t[3];
+
+    (void)page_reclaim();
+    EXPECT_EQ(kept_stacks(), 0);
+    for (unsigned int i = 0; i < 2; i++) {
+        join(run_, start(run_, tells_its_stack, &at[i], NULL), 0);
+        EXPECT_EQ(kept_stacks(), 1);
+    }
+    EXPECT_EQ(at[1], at[0]);
+    EXPECT(stack_find(at[0]) == NULL);
+    EXPECT(is_mapped(at[0]) && is_mapped(at[0] + THREAD_STACK_SIZE - 1));
+    EXPECT(!is_mapped(at[0] - 1) && !is_mapped(at[0] + THREAD_STACK_SIZE));
+
+    /* Not one of another size, and two at most. */
+    join(run_, start(run_, tells_its_stack, &at[3], &large), 0);
+    EXPECT(at[3] != at[0] && !is_mapped(at[3]));
+    EXPECT_EQ(kept_stacks(), 1);
+    for (unsigned int i = 0; i < 3; i++)
+        t[i] = start(run_, tells_its_stack, &at[i], NULL);
+    EXPECT_EQ(kept_stacks(), 0);
+    for (unsigned int i = 0; i < 3; i++)
+        join(run_, t[i], 0);
+    EXPECT_EQ(kept_stacks(), 2);
+
+    EXPECT(page_reclaim());
+    EXPECT_EQ(kept_stacks(), 0);
+    for (unsigned int i = 0; i < 3; i++)
+        EXPECT(!is_mapped(at[i]));
+    EXPECT(!page_reclaim());
 }
 
 /*
@@ -697,4 +756,13 @@ FATAL(thread, stack_overflow_is_named)
     struct thread *t = start(run_, recurse, run_, NULL);
 
     join(run_, t, 0);
+}
+
+FATAL(thread, write_to_the_stack_of_an_ended_one)
+{
+    uintptr_t at = 0;
+
+    join(run_, start(run_, tells_its_stack, &at, NULL), 0);
+    *(uint64_t *)(at + THREAD_STACK_SIZE - 64) = 1;
+    join(run_, start(run_, tells_its_stack, &at, NULL), 0);
 }

@@ -7,6 +7,7 @@
  * `int $18` makes the same frame: see test_user.c.
  */
 #include <arch/cpu.h>
+#include <arch/extable.h>
 #include <plinth/errno.h>
 #include <plinth/hypercall.h>
 #include <plinth/linear.h>
@@ -447,6 +448,7 @@ TEST(catch, probes_read_and_write_what_is_there)
 
     EXPECT_EQ(probe_read(&word, &value), 0);
     EXPECT_EQ(value, 0x1122334455667788);
+    EXPECT_EQ(probe_read_or(&word, 7), 0x1122334455667788);
     EXPECT_EQ(probe_write(&word, 42), 0);
     EXPECT_EQ(word, 42);
 }
@@ -457,8 +459,41 @@ TEST(catch, probes_fail_without_a_trap)
 
     EXPECT_EQ(probe_read((void *)0x1000, &value), -EFAULT);
     EXPECT_EQ(value, 7);
+    EXPECT_EQ(probe_read_or((void *)0x1000, 7), 7);
     EXPECT_EQ(probe_write((void *)0x1000, 1), -EFAULT);
     EXPECT_EQ(probe_read((void *)NON_CANONICAL, &value), -EFAULT);
+}
+
+/* Two loads that fault, with their fix-ups given in the wrong order. */
+TEST(catch, fix_ups_in_any_order)
+{
+    unsigned int found = 0;
+
+    asm volatile("1: movq (%[p]), %%rax\n\t"
+                 "   jmp 3f\n\t"
+                 "2: orl $1, %[found]\n\t"
+                 "3: movq (%[p]), %%rax\n\t"
+                 "   jmp 5f\n\t"
+                 "4: orl $2, %[found]\n\t"
+                 "5:\n\t" ASM_EXTABLE("3b", "4b") ASM_EXTABLE("1b", "2b")
+                 : [found] "+r"(found)
+                 : [p] "r"(0x1000ul)
+                 : "rax", "memory", "cc");
+    EXPECT_EQ(found, 3);
+}
+
+/* Each is found, and what is beside it is not. */
+TEST(catch, every_fix_up_is_found)
+{
+    extern const uint64_t __start_ex_table[][2], __stop_ex_table[][2];
+    const uint64_t(*e)[2];
+
+    for (e = __start_ex_table; e < __stop_ex_table; e++) {
+        EXPECT_EQ(extable_find((*e)[0]), (*e)[1]);
+        EXPECT_EQ(extable_find((*e)[0] + 1), 0);
+        EXPECT_EQ(extable_find((*e)[0] - 1), 0);
+    }
+    EXPECT(e - __start_ex_table > 2);
 }
 
 /*

@@ -213,3 +213,33 @@ TEST(watch, prints)
     EXPECT(strstr(line, " by the_writer+0x") != NULL);
     EXPECT(strstr(line, ": 0x10 -> 0x20") != NULL);
 }
+
+/*
+ * The function is called in front of a page fault's handler, and faults itself:
+ * the handler finds the address of its own fault.
+ */
+void trap_entry_pf(void);
+
+static void fault_elsewhere(const struct watch_hit *hit, void *arg)
+{
+    uint64_t value;
+
+    note(hit, arg);
+    if (probe_read((const void *)0x5000, &value) == 0)
+        hits = 100;
+}
+
+TEST(watch, leaves_the_address_of_a_fault)
+{
+    const int slot = watch_set(ptr_to_vaddr((void *)(uintptr_t)trap_entry_pf),
+                               1, WATCH_EXECUTE, fault_elsewhere, NULL);
+    struct trap t;
+
+    REQUIRE(slot >= 0);
+    hits = 0;
+    t = CATCH_TRAP(*(volatile uint64_t *)0x6008);
+    EXPECT_EQ(watch_clear(slot), 0);
+    EXPECT_EQ(hits, 1);
+    EXPECT_EQ(t.vector, TRAP_PF);
+    EXPECT_EQ(t.address, 0x6008);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/cpu.h>
+#include <arch/extable.h>
 #include <arch/vcpu.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
@@ -73,11 +74,6 @@ static const struct {
 static trap_handler_t *handlers[TRAP_VECTORS];
 static struct trap_failsafe_info failsafe;
 
-struct extable_entry {
-    int32_t insn, fixup; /* relative to themselves */
-};
-extern const struct extable_entry __start_ex_table[], __stop_ex_table[];
-
 const char *trap_name(unsigned int vector)
 {
     return vector < ARRAY_SIZE(vectors) ? vectors[vector].name
@@ -101,16 +97,17 @@ void trap_init(void)
     struct trap_info table[ARRAY_SIZE(vectors) + 1] = { 0 };
     int rc;
 
+    extable_init();
     /*
      * Flags 0: no vector may be raised by `int n`; 3 and 4 may all the same.
-     * Events stay masked during an NMI: an upcall may lead to a thread that goes
-     * to user mode, and its iret hypercall would end the blocking of others too
-     * early.
+     * Events stay masked during an NMI or a machine check: an upcall may lead to
+     * a thread that goes to user mode, and its iret hypercall would end the
+     * blocking of others too early.
      */
     for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
         table[i] = (struct trap_info){
             .vector = i,
-            .flags = i == TRAP_NMI ? TI_MASK_EVENTS : 0,
+            .flags = i == TRAP_NMI || i == TRAP_MC ? TI_MASK_EVENTS : 0,
             .cs = FLAT_KERNEL_CS,
             .address = (unsigned long)vectors[i].entry,
         };
@@ -168,11 +165,6 @@ void trap_catch_end(struct trap_catch *c)
     this_vcpu()->catch = c->outer;
 }
 
-static uint64_t here(const int32_t *field)
-{
-    return (uint64_t)field + (int64_t)*field;
-}
-
 /*
  * Faults of the instruction at RIP.  An NMI, a machine check or a debug trap
  * only happens to arrive there, and is no answer to what was tried.
@@ -185,18 +177,11 @@ static bool is_fault(const struct regs *regs)
 
 static bool fixed_up(struct regs *regs)
 {
-    const struct extable_entry *e;
+    const uint64_t fixup = is_fault(regs) ? extable_find(regs->rip) : 0;
 
-    if (!is_fault(regs))
-        return false;
-
-    for (e = __start_ex_table; e < __stop_ex_table; e++) {
-        if (here(&e->insn) == regs->rip) {
-            regs->rip = here(&e->fixup);
-            return true;
-        }
-    }
-    return false;
+    if (fixup != 0)
+        regs->rip = fixup;
+    return fixup != 0;
 }
 
 static bool caught(struct regs *regs, uint64_t address)
@@ -256,9 +241,9 @@ void trap_dispatch(struct regs *regs)
     dispatch(regs, regs->vector == TRAP_PF ? cr2 : 0);
 
     /*
-     * An NMI may come between a page fault and the line that reads its
-     * address.  A fault of the NMI's handler must not change it.
+     * One of these may come between a page fault and the line that reads its
+     * address.  A fault of their handlers must not change it.
      */
-    if (regs->vector == TRAP_NMI)
+    if (!is_fault(regs))
         shared_info_set_cr2(cr2);
 }

@@ -18,6 +18,12 @@
 
 void __noreturn __cold __printf(1, 2) panic(const char *fmt, ...);
 
+/*
+ * From here on no handler and no other thread of this vCPU runs: they would go on
+ * as if nothing had happened.  For those who have much to say before they panic.
+ */
+void panic_begin(void);
+
 /* The same without the call trace, for those who have printed a better one. */
 void __noreturn __cold __printf(1, 2) panic_quiet(const char *fmt, ...);
 

@@ -14,6 +14,8 @@
  * counted, and all that they claim is dropped.
  *
  * dom0 has no ring: it writes to Xen's console, and reads from it, by hypercall.
+ * A domU without one writes there too, which only a debug build of Xen lets it,
+ * and has nothing to read.
  *
  *   units    bytes; deadlines in nanoseconds of ktime
  *   context  writing: any.  Reading: threads

@@ -16,7 +16,8 @@
  *
  *   units     bytes
  *   owns      the pages of its slabs.  One empty slab of each size is kept until
- *             heap_trim(); all others go back to plinth/page.h at once
+ *             heap_trim(), or until pages are short; all others go back to
+ *             plinth/page.h at once
  *   context   threads and boot; not event handlers, which may have interrupted
  *             another call half way
  *   failure   NULL, and all is as before: no memory, or a request that can never

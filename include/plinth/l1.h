@@ -26,8 +26,9 @@ struct l1 {
 /* NULL when there is none.  Good until tables of the space change. */
 const struct l1 *l1_find(const struct space *space, uintptr_t va);
 
-/* A table has gone. */
+/* A table has gone; and: one that maps a part of [start, end). */
 void l1_forget(void);
+void l1_forget_range(uintptr_t start, uintptr_t end);
 
 /* The machine address of its entry for @va. */
 static inline maddr_t l1_entry(const struct l1 *l1, uintptr_t va)

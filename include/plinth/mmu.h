@@ -17,7 +17,7 @@
  * tells of its own requests and sends its own flushes only.  So what happens as a
  * whole or not at all may be called from anywhere.
  *
- * Flushes of the TLB are merged: what was noted by mmu_flush_page() and
+ * Flushes of the TLB are merged: what was noted by mmu_flush_pages() and
  * mmu_flush_all() goes out last, page by page up to MMU_INVLPG_MAX of them, as
  * one flush beyond.  A change of an L2 or higher entry makes Xen flush by
  * itself, so noting it for flushing as well is not needed.
@@ -105,10 +105,10 @@ int __must_check mmu_set_va_now(vaddr_t va, pte_t pte, unsigned long flags);
 int __must_check mmu_set_pte_keep_ad_now(maddr_t at, pte_t pte, vaddr_t stale);
 
 /*
- * Translations of @va, or all, are stale, on all vCPUs that may have them: there
- * is one so far.
+ * Translations of the @nr pages from @va on, or all, are stale, on all vCPUs that
+ * may have them: there is one so far.
  */
-void mmu_flush_page(vaddr_t va);
+void mmu_flush_pages(vaddr_t va, uint64_t nr);
 void mmu_flush_all(void);
 
 /*
@@ -133,7 +133,10 @@ struct mmu_stats {
 };
 struct mmu_stats mmu_stats(void);
 
-/* Send each request by itself (option plinth.mmu=sync); returns the former. */
+/*
+ * Send each request by itself, as a run of its own (option plinth.mmu=sync);
+ * returns the former.
+ */
 bool mmu_set_sync(bool on);
 
 /*

@@ -83,6 +83,22 @@ void page_list_push(struct page_list *list, void *page);
 void *page_list_pop(struct page_list *list);
 void *page_list_next(const struct page_list *list, const void *page);
 
+/*
+ * Whoever keeps memory because it may be wanted again says so by PAGE_KEEPER(@fn):
+ * @fn gives all of it back, and tells whether that was any.  It allocates nothing.
+ */
+typedef bool page_keeper_t(void);
+#define PAGE_KEEPER(fn)                                                        \
+    static page_keeper_t *const keeper_ref_##fn __section("plinth_keepers")    \
+        __used = (fn)
+
+/*
+ * Have all keepers give back; page_alloc() does so before it says NULL.  False:
+ * there was nothing.  So it is where a spinlock is held or upcalls are masked, as
+ * keepers take locks of their own.
+ */
+bool page_reclaim(void);
+
 struct page_stats {
     uint64_t total;    /* pages that are, or can become, allocatable */
     uint64_t free;     /* of these, not allocated now */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <plinth/fixmap.h>
 #include <xen/xen.h>
@@ -39,7 +40,15 @@ static inline struct vcpu_info *this_vcpu_info(void)
 }
 
 /* The address of the last page fault; works before the page is mapped too. */
-uint64_t shared_info_cr2(void);
+static inline uint64_t shared_info_cr2(void)
+{
+    /* Reading the register is emulated: right, but slow. */
+    return shared_info_ready() ? this_vcpu_info()->arch.cr2 : read_cr2();
+}
 
 /* Put an address back there, as if that fault had been the last. */
-void shared_info_set_cr2(uint64_t address);
+static inline void shared_info_set_cr2(uint64_t address)
+{
+    if (shared_info_ready())
+        this_vcpu_info()->arch.cr2 = address;
+}

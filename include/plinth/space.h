@@ -59,7 +59,7 @@ struct space {
     mfn_t l4;
     mfn_t user_l4;      /* 0: none */
     bool live;          /* pinned: its tables are Xen's to write */
-    unsigned int users; /* vCPUs that have it loaded */
+    unsigned int users; /* vCPUs that have it loaded; kernel_space: one more */
     struct space *next; /* in the list of all */
 };
 
@@ -71,13 +71,13 @@ void space_init(void);
 
 int __must_check space_create(struct space *space, unsigned int flags);
 
-/* Also frees its tables.  -EBUSY while it is loaded anywhere. */
+/* Also frees its tables.  -EBUSY while it is loaded, and for kernel_space. */
 int __must_check space_destroy(struct space *space);
 
 /*
  * Hand its tables to Xen, or take them back to change a lot.  Pinning says what
  * Xen has against them; the space stays as it was.  Both do nothing when that is
- * how it is.  -EBUSY for taking back a space that is loaded.
+ * how it is.  -EBUSY for taking back a space that is loaded, or kernel_space.
  */
 int __must_check space_pin(struct space *space);
 int __must_check space_unpin(struct space *space);

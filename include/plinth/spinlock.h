@@ -15,10 +15,10 @@
  *            of one it does not hold, is a panic
  *
  * Order, from the outer to the inner: grants, space, vmap, heap, page allocator,
- * list of spaces.  The balloon's is taken with none of them.  Those of events:
- * event ports, over the page allocator; wait queues, over run queues, over
- * timers; list of threads, over wait queues and the console, over nothing.  The
- * queue of page-table changes (plinth/mmu.h) is per vCPU.
+ * list of spaces.  The balloon's and that of kept stacks are taken with none of
+ * them.  Those of events: event ports, over the page allocator; wait queues, over
+ * run queues, over timers; list of threads, over wait queues and the console, over
+ * nothing.  The queue of page-table changes (plinth/mmu.h) is per vCPU.
  */
 #pragma once
 

@@ -12,7 +12,8 @@
  * with a reason.  Arguments are evaluated once.
  *
  * A test gives back what it takes: the runner compares what LEDGER() counters
- * say before and after, and fails a test that leaves something behind.
+ * say before and after, and fails a test that leaves something behind.  What is
+ * kept for later is given back before they are asked (page_reclaim()).
  *
  * No test depends on how fast the machine is, which may stand still at any moment
  * for longer than a test takes.  That much time has passed is no sign that anything

@@ -117,5 +117,6 @@ struct thread_stats {
     uint64_t threads;  /* there are now, idle ones apart */
     uint64_t switches; /* from one to another */
     uint64_t preemptions;
+    uint64_t kept_stacks; /* of threads that have ended, for the next ones */
 };
 struct thread_stats thread_stats(void);

@@ -140,6 +140,17 @@ static inline int __must_check probe_read(const volatile void *p,
     return rc;
 }
 
+/* The same for loops: @otherwise if it faults. */
+static inline uint64_t probe_read_or(const volatile void *p, uint64_t otherwise)
+{
+    asm volatile("1: movq (%[p]), %[v]\n\t"
+                 "2:\n\t" ASM_EXTABLE("1b", "2b")
+                 : [v] "+r"(otherwise)
+                 : [p] "r"(p)
+                 : "memory");
+    return otherwise;
+}
+
 static inline int __must_check probe_write(volatile void *p, uint64_t value)
 {
     int rc = -EFAULT;

@@ -100,5 +100,31 @@ static void growing_fails(void)
     }
 }
 
+/*
+ * Who keeps a page is asked for it when there is no other; but not by who holds a
+ * lock, and once.
+ */
+static void keepers_are_asked(void)
+{
+    void *last = NULL, *p;
+
+    simple_layout(600, 500);
+    while ((p = page_alloc(0)) != NULL)
+        last = p;
+    ref_kept = last;
+    preempt_disable();
+    CHECK(page_alloc(0) == NULL && ref_kept == last, "with a lock held");
+    preempt_enable();
+    (void)upcall_mask();
+    CHECK(page_alloc(0) == NULL && ref_kept == last, "with upcalls masked");
+    this_vcpu_info()->evtchn_upcall_mask = 0;
+    page_inject_failure(1);
+    CHECK(page_alloc(0) == NULL && ref_kept == last, "by an injected failure");
+    page_inject_failure(0);
+    CHECK(page_alloc(0) == last && ref_kept == NULL, "not asked");
+    CHECK(page_alloc(0) == NULL && !page_reclaim(), "given twice");
+}
+
 TAP_MAIN({ "random calls", random_calls }, { "to the last page", to_the_last },
-         { "large blocks", large_blocks }, { "growing fails", growing_fails })
+         { "large blocks", large_blocks }, { "growing fails", growing_fails },
+         { "keepers are asked", keepers_are_asked })

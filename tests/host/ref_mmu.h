@@ -750,7 +750,7 @@ static void ref_note_flush(struct ref_input *in, bool all)
     if (level->nr_notes < MMU_INVLPG_MAX)
         level->notes[level->nr_notes] = va;
     level->nr_notes += level->nr_notes <= MMU_INVLPG_MAX;
-    mmu_flush_page(_vaddr(va));
+    mmu_flush_pages(_vaddr(va), 1);
 }
 
 /* The CPU notes an access in a leaf, on both machines. */

@@ -26,11 +26,13 @@
 #include <plinth/boot_map.h>
 #include <plinth/bug.h>
 #include <plinth/errno.h>
+#include <plinth/fixmap.h>
 #include <plinth/kaddr.h>
 #include <plinth/p2m.h>
 #include <plinth/page.h>
 #include <plinth/physmap.h>
 #include <plinth/start_info.h>
+#include <plinth/upcall.h>
 
 #include "panic.h"
 #include "ref_fail.h"
@@ -112,6 +114,21 @@ static __noinline void ref_panics(void *p, unsigned int order, const char *text)
 /*
  * What mm/page.c needs besides.
  */
+uint8_t fixmap_slots[FIX_SLOTS][PAGE_SIZE]; /* shared_info: upcalls' mask */
+
+/* A page that waits for who wants it more. */
+static void *ref_kept;
+
+static bool ref_give_back(void)
+{
+    void *p = ref_kept;
+
+    ref_kept = NULL;
+    page_free(p, 0);
+    return p != NULL;
+}
+PAGE_KEEPER(ref_give_back);
+
 const struct boot_map *boot_map(void)
 {
     return &ref.map;

@@ -39,13 +39,12 @@ name:
 
 /*
  * If the instruction at @insn faults, go on at @fixup.  Both are local labels
- * of the same asm statement; entries are 32-bit offsets from themselves.
+ * of the same asm statement (arch/extable.h).
  */
 #define ASM_EXTABLE(insn, fixup)                                               \
     ".pushsection .ex_table, \"a\"\n\t"                                        \
-    ".balign 4\n\t"                                                            \
-    ".long " insn " - .\n\t"                                                   \
-    ".long " fixup " - .\n\t"                                                  \
+    ".balign 8\n\t"                                                            \
+    ".quad " insn ", " fixup "\n\t"                                            \
     ".popsection\n\t"
 
 #endif
