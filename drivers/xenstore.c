@@ -36,6 +36,7 @@ struct request {
     int rc;
     char *data; /* the answer's; a zero follows */
     size_t len;
+    size_t room; /* at @data, for an answer that must not want memory; or 0 */
 };
 
 struct xs_event {
@@ -85,7 +86,7 @@ struct xs_connection {
 
 static uint64_t deadline_of(const struct xs_connection *xs)
 {
-    return ktime_ns() + xs->timeout;
+    return ktime_after(xs->timeout);
 }
 
 /*
@@ -188,6 +189,15 @@ static struct request *take_pending(struct xs_connection *xs, uint32_t id)
     return NULL;
 }
 
+/* At @r->data, for @len bytes and a zero.  What should fit and does not is wrong. */
+static int make_room(struct request *r, size_t len)
+{
+    if (r->room > 0)
+        return len < r->room ? 0 : -EIO;
+    r->data = malloc(len + 1);
+    return r->data != NULL ? 0 : -ENOMEM;
+}
+
 static void answer(struct xs_connection *xs)
 {
     const struct xsd_sockmsg *head = &xs->in.head;
@@ -203,13 +213,10 @@ static void answer(struct xs_connection *xs)
         pr_warn("xenstore: request %u is %u, the answer %u", r->id, r->type,
                 head->type);
         r->rc = -EIO;
-    } else if ((r->data = malloc(head->len + 1u)) == NULL) {
-        r->rc = -ENOMEM;
-    } else {
+    } else if ((r->rc = make_room(r, head->len)) == 0) {
         memcpy(r->data, xs->in.payload, head->len);
         r->data[head->len] = '\0';
         r->len = head->len;
-        r->rc = 0;
     }
     complete(&r->done);
 }
@@ -432,7 +439,7 @@ static int send(struct xs_connection *xs, struct request *r, xs_tx_t tx,
     return rc;
 }
 
-/* The answer, or -errno.  @r->data is NULL after an error. */
+/* The answer, or -errno.  There is nothing to be freed after an error. */
 static int ask(struct xs_connection *xs, struct request *r, xs_tx_t tx,
                const struct part *parts, unsigned int nr, uint64_t deadline)
 {
@@ -463,12 +470,12 @@ static int order_until(struct xs_connection *xs, uint32_t type, xs_tx_t tx,
                        const struct part *parts, unsigned int nr,
                        uint64_t deadline)
 {
-    struct request r = { .type = type };
+    char text[sizeof("OK") + 1];
+    struct request r = { .type = type, .data = text, .room = sizeof(text) };
     int rc = ask(xs, &r, tx, parts, nr, deadline);
 
-    if (rc == 0 && (r.len != 3 || memcmp(r.data, "OK", 3) != 0))
+    if (rc == 0 && (r.len != sizeof("OK") || strcmp(text, "OK") != 0))
         rc = -EIO;
-    free(r.data);
     return rc;
 }
 
@@ -501,23 +508,6 @@ static int ask_strings(struct xs_connection *xs, uint32_t type, xs_tx_t tx,
     *list = (struct xs_list){ .text = r.data, .len = r.len };
     for (size_t i = 0; i < r.len; i++)
         list->nr += r.data[i] == '\0';
-    return 0;
-}
-
-/* For what is answered by one string. */
-static int ask_string(struct xs_connection *xs, uint32_t type,
-                      const struct part *parts, unsigned int nr, char **string)
-{
-    struct xs_list list;
-    int rc = ask_strings(xs, type, XS_NO_TX, parts, nr, &list);
-
-    if (rc != 0)
-        return rc;
-    if (list.nr != 1) {
-        free(list.text);
-        return -EIO;
-    }
-    *string = list.text;
     return 0;
 }
 
@@ -731,8 +721,17 @@ int xs_get_domain_path(struct xs_connection *xs, domid_t domain, char **path)
     const struct part part = {
         text, (size_t)scnprintf(text, sizeof(text), "%u", domain) + 1
     };
+    struct xs_list list;
+    int rc = ask_strings(xs, XS_GET_DOMAIN_PATH, XS_NO_TX, &part, 1, &list);
 
-    return ask_string(xs, XS_GET_DOMAIN_PATH, &part, 1, path);
+    if (rc != 0)
+        return rc;
+    if (list.nr != 1) {
+        free(list.text);
+        return -EIO;
+    }
+    *path = list.text;
+    return 0;
 }
 
 /*
@@ -741,15 +740,19 @@ int xs_get_domain_path(struct xs_connection *xs, domid_t domain, char **path)
 int xs_transaction_start(struct xs_connection *xs, xs_tx_t *tx)
 {
     const struct part part = string_part("");
+    char text[NUMBER_MAX];
+    struct request r = {
+        .type = XS_TRANSACTION_START,
+        .data = text,
+        .room = sizeof(text),
+    };
     uint64_t number;
-    char *text;
-    int rc = ask_string(xs, XS_TRANSACTION_START, &part, 1, &text);
+    int rc = ask(xs, &r, XS_NO_TX, &part, 1, deadline_of(xs));
 
     if (rc != 0)
         return rc;
-    rc = parse_u64(text, &number);
-    free(text);
-    if (rc != 0 || number == XS_NO_TX || number > UINT32_MAX)
+    if (r.len != strlen(text) + 1 || parse_u64(text, &number) != 0 ||
+        number == XS_NO_TX || number > UINT32_MAX)
         return -EIO;
     *tx = (xs_tx_t)number;
     return 0;

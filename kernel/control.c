@@ -21,6 +21,9 @@
 
 #define STATUS "data/plinth/status"
 
+/* How long to wait for memory. */
+#define RETRY_NS (100 * NSEC_PER_MSEC)
+
 static struct xs_connection *xs;
 static struct xs_queue queue;
 static struct completion settled;
@@ -54,8 +57,13 @@ static int take(struct xs_connection *c, xs_tx_t tx, void *arg)
 /* Was there one, and a known one? */
 static bool demanded(struct demand *d)
 {
-    const int rc = xs_transaction(xs, take, d);
+    int rc;
 
+    /* It stands until it is acknowledged. */
+    while ((rc = xs_transaction(xs, take, d)) == -ENOMEM)
+        thread_sleep(RETRY_NS);
+    if (rc != 0)
+        d->text[0] = '\0';
     if (rc != 0 && rc != -ENOENT)
         pr_warn("control: %s: %s", d->path, errno_name(rc));
     return rc == 0 && d->taken;
@@ -237,6 +245,10 @@ static int serve(void)
         char *path;
 
         rc = xs_queue_wait(&queue, KTIME_NEVER, &watch, &path);
+        if (rc == -ENOMEM) {
+            thread_sleep(RETRY_NS); /* the event is in the queue still */
+            continue;
+        }
         if (rc != 0)
             return rc;
         free(path);

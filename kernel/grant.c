@@ -718,13 +718,15 @@ int grant_copy(struct gnttab_copy *ops, unsigned int nr)
     for (unsigned int i = 0; i < nr; i++) {
         const bool sane = copy_is_sane(&ops[i]);
 
-        ops[i].status = sane ? GNTST_general_error : -EINVAL;
+        ops[i].status = sane ? -EIO : -EINVAL;
         if (!sane)
             rc = -EINVAL;
     }
     if (rc != 0)
         return rc;
 
+    for (unsigned int i = 0; i < nr; i++)
+        ops[i].status = GNTST_general_error;
     rc = hypercall_grant_table_op(GNTTABOP_copy, ops, nr);
     for (unsigned int i = 0; i < nr; i++) {
         ops[i].status = status_to_errno(ops[i].status);

@@ -280,9 +280,7 @@ void thread_sleep_until(uint64_t deadline)
 
 void thread_sleep(uint64_t ns)
 {
-    const uint64_t now = ktime_ns();
-
-    thread_sleep_until(ns < KTIME_NEVER - now ? now + ns : KTIME_NEVER);
+    thread_sleep_until(ktime_after(ns));
 }
 
 /*

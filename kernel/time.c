@@ -44,6 +44,13 @@ uint64_t ktime_ns(void)
     return now() - boot_ns;
 }
 
+uint64_t ktime_after(uint64_t ns)
+{
+    const uint64_t now = ktime_ns();
+
+    return ns < KTIME_NEVER - now ? now + ns : KTIME_NEVER;
+}
+
 /* Xen's times are signed: what is beyond would be long ago. */
 uint64_t ktime_to_xen(uint64_t ktime)
 {

@@ -66,12 +66,12 @@ static void undo(void *const *pages, unsigned int nr)
     }
 }
 
-/* Give up to @nr pages back; how many it was, or what Xen said. */
+/* Give up to @nr pages back; how many it was, or what Xen said of a mapping. */
 static int give(unsigned int nr)
 {
     void *pages[BATCH];
     mfn_t mfns[BATCH];
-    unsigned int n;
+    unsigned int n, done;
     int rc;
 
     mmu_begin();
@@ -88,13 +88,14 @@ static int give(unsigned int nr)
         return rc;
     }
 
-    for (unsigned int i = 0; i < n; i++) {
+    /* They are ours and nowhere mapped; what Xen does not take all the same stays. */
+    done = frames_give(mfns, n);
+    for (unsigned int i = 0; i < done; i++) {
         BUG_ON(p2m_set(kaddr_pfn(pages[i]), INVALID_MFN) != 0);
         push(kaddr_pfn(pages[i]));
     }
-    /* They are ours and nowhere mapped; Xen has no reason left. */
-    BUG_ON(frames_give(mfns, n) != n);
-    return n;
+    undo(pages + done, n - done);
+    return done;
 }
 
 /* Ask for frames behind @nr pfns; how many there were, or what Xen said. */

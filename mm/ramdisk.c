@@ -4,6 +4,7 @@
 #include <plinth/linear.h>
 #include <plinth/p2m.h>
 #include <plinth/ramdisk.h>
+#include <plinth/spinlock.h>
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 
@@ -22,35 +23,46 @@ struct ramdisk ramdisk(void)
     };
 }
 
+/* The window's, from a mapping to the end of the copy. */
+static struct spinlock lock;
+
+/* Copy @len bytes from @offset of page @pfn, which nothing maps. */
+static int read_by_window(pfn_t pfn, size_t offset, void *to, size_t len)
+{
+    int rc;
+
+    spin_lock(&lock);
+    rc = fixmap_set(FIX_WINDOW, p2m_lookup(pfn), 0);
+    if (rc == 0) {
+        memcpy(to, (const uint8_t *)fixmap_ptr(FIX_WINDOW) + offset, len);
+        fixmap_clear(FIX_WINDOW);
+    }
+    spin_unlock(&lock);
+    return rc;
+}
+
 int ramdisk_read(size_t offset, void *buf, size_t len)
 {
     const struct ramdisk r = ramdisk();
     uint8_t *to = buf;
-    bool window = false;
+    int rc = 0;
 
     if (offset > r.size || len > r.size - offset)
         return -EINVAL;
 
-    while (len > 0) {
+    while (len > 0 && rc == 0) {
         const size_t in_page = offset % PAGE_SIZE;
         const size_t n = MIN(len, PAGE_SIZE - in_page);
         const pfn_t pfn = pfn_add(r.start, offset / PAGE_SIZE);
         const uint8_t *from = linear_ptr(pfn);
 
-        if (from == NULL) {
-            const int rc = fixmap_set(FIX_WINDOW, p2m_lookup(pfn), 0);
-
-            if (rc != 0)
-                return rc;
-            from = fixmap_ptr(FIX_WINDOW);
-            window = true;
-        }
-        memcpy(to, from + in_page, n);
+        if (from != NULL)
+            memcpy(to, from + in_page, n);
+        else
+            rc = read_by_window(pfn, in_page, to, n);
         to += n;
         offset += n;
         len -= n;
     }
-    if (window)
-        fixmap_clear(FIX_WINDOW);
-    return 0;
+    return rc;
 }

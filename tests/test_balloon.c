@@ -2,6 +2,7 @@
 #include <plinth/audit.h>
 #include <plinth/balloon.h>
 #include <plinth/errno.h>
+#include <plinth/frames.h>
 #include <plinth/hypercall.h>
 #include <plinth/kaddr.h>
 #include <plinth/mmu.h>
@@ -134,4 +135,26 @@ TEST(balloon, every_failure_on_the_way_up_loses_nothing)
 
     refuse_each(run_, now - 4, now, 4);
     EXPECT_EQ(reserved(), xen);
+}
+
+/* A page whose frame Xen does not take, since there is no such frame. */
+TEST(balloon, what_xen_does_not_take_stays)
+{
+    const uint64_t before = balloon_current();
+    const long xen = reserved();
+    void *page = page_alloc(0);
+    mfn_t mfn;
+
+    REQUIRE(page != NULL);
+    mfn = kaddr_mfn(page);
+    EXPECT_EQ(p2m_set(kaddr_pfn(page), INVALID_MFN), 0);
+    page_free(page, 0); /* and so the first to be given */
+    EXPECT_EQ(balloon_set(before - 1), -ENOMEM);
+    /* The one that nobody knows of goes, and another one can come if none has. */
+    EXPECT_EQ(frames_give(&mfn, 1), 1);
+    EXPECT_EQ(balloon_set(before), 0);
+    EXPECT_EQ(balloon_current(), before);
+    EXPECT_EQ(reserved(), xen);
+    EXPECT_EQ(nr_without_frame(), 0);
+    expect_sound(run_);
 }

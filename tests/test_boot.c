@@ -21,6 +21,7 @@
 #include <plinth/start_info.h>
 #include <plinth/string.h>
 #include <plinth/test.h>
+#include <plinth/thread.h>
 #include <plinth/time.h>
 #include <xen/features.h>
 
@@ -465,4 +466,55 @@ TEST(ramdisk, reading_past_its_end_is_refused)
     EXPECT_EQ(ramdisk_read(size + 1, &byte, 0), -EINVAL);
     EXPECT_EQ(ramdisk_read(0, &byte, size + 1), -EINVAL);
     EXPECT_EQ(ramdisk_read(size, &byte, 0), 0);
+}
+
+/* Two threads that interrupt each other, each with a word of its own to read. */
+static bool readers_stop;
+
+struct reader {
+    size_t at;
+    uint64_t want;
+    unsigned int wrong;
+};
+
+static int read_again(void *arg)
+{
+    struct reader *r = arg;
+    uint64_t got = 0;
+
+    while (!__atomic_load_n(&readers_stop, __ATOMIC_RELAXED))
+        if (ramdisk_read(r->at, &got, sizeof(got)) != 0 || got != r->want)
+            r->wrong++;
+    return 0;
+}
+
+TEST(ramdisk, readers_do_not_mix)
+{
+    static const struct thread_options o = {
+        .flags = THREAD_PREEMPTIVE,
+        .priority = THREAD_NORMAL,
+    };
+    const uint64_t deadline = ktime_ns() + 60 * NSEC_PER_SEC;
+    const uint64_t enough = thread_stats().preemptions + 50;
+    struct thread *threads[2];
+    struct reader r[2] = { 0 };
+
+    if (ramdisk().size < 2 * PAGE_SIZE)
+        SKIP("needs a ramdisk of two pages");
+    readers_stop = false;
+    r[1].at = PAGE_SIZE;
+    for (unsigned int i = 0; i < 2; i++) {
+        REQUIRE(ramdisk_read(r[i].at, &r[i].want, sizeof(r[i].want)) == 0);
+        REQUIRE(thread_create("reader", read_again, &r[i], &o, &threads[i]) ==
+                0);
+    }
+    EXPECT(r[0].want != r[1].want);
+    while (thread_stats().preemptions < enough && ktime_ns() < deadline)
+        thread_sleep(10 * NSEC_PER_MSEC);
+    __atomic_store_n(&readers_stop, true, __ATOMIC_RELAXED);
+    for (unsigned int i = 0; i < 2; i++) {
+        EXPECT_EQ(thread_join(threads[i], KTIME_NEVER, NULL), 0);
+        EXPECT_EQ(r[i].wrong, 0);
+    }
+    EXPECT(thread_stats().preemptions >= enough);
 }

@@ -99,6 +99,91 @@ TEST(control, dom0_has_nobody)
     EXPECT_EQ(control_settled(ktime_ns()), -ENODEV);
 }
 
+/* Everything small that can be had. */
+static void **take_all_memory(void)
+{
+    void **taken = NULL, **p;
+
+    for (size_t size = 4096; size >= sizeof(*p); size /= 2) {
+        while ((p = malloc(size)) != NULL) {
+            *p = taken;
+            taken = p;
+        }
+    }
+    return taken;
+}
+
+static void free_all_memory(void **taken)
+{
+    while (taken != NULL) {
+        void **next = *taken;
+
+        free(taken);
+        taken = next;
+    }
+}
+
+/* A read in a transaction has no memory, and the transaction is over all the same. */
+static int read_domid(struct xs_connection *xs, xs_tx_t tx, void *arg __unused)
+{
+    char *value;
+    const int rc = xs_read(xs, tx, "domid", &value, NULL);
+
+    if (rc == 0)
+        free(value);
+    return rc;
+}
+
+TEST(control, transactions_end_without_memory)
+{
+    struct xs_connection *xs;
+    unsigned int failed = 0;
+    void **taken;
+
+    if (is_dom0())
+        SKIP("dom0 has no xenstore");
+    REQUIRE(xenstore(&xs) == 0);
+    (void)heap_trim();
+    taken = take_all_memory();
+    for (unsigned int i = 0; i < 20; i++)
+        failed += xs_transaction(xs, read_domid, NULL) == -ENOMEM;
+    free_all_memory(taken);
+    (void)heap_trim();
+    EXPECT_EQ(failed, 20);
+    EXPECT_EQ(xs_transaction(xs, read_domid, NULL), 0);
+}
+
+/* Has the log a line with @text, from @at on? */
+static bool is_logged(uint64_t at, const char *text)
+{
+    static char log[4096];
+
+    log[printk_log_read(&at, log, sizeof(log) - 1)] = '\0';
+    return strstr(log, text) != NULL;
+}
+
+/* An event that there was no memory for is seen to when there is some again. */
+TEST(control, outlives_a_lack_of_memory)
+{
+    const uint64_t deadline = ktime_ns() + 120 * NSEC_PER_SEC;
+    const uint64_t log = printk_log.end;
+    struct xs_connection *xs;
+    void **taken;
+
+    if (is_dom0())
+        SKIP("dom0 is nobody's to control");
+    REQUIRE(xenstore(&xs) == 0);
+    (void)heap_trim();
+    taken = take_all_memory();
+    EXPECT_EQ(xs_write_string(xs, XS_NO_TX, "control/shutdown", "hop"), 0);
+    thread_sleep(NSEC_PER_SEC);
+    free_all_memory(taken);
+    while (!is_logged(log, "\"hop\" is asked for") && ktime_ns() < deadline)
+        thread_sleep(10 * NSEC_PER_MSEC);
+    EXPECT(is_logged(log, "\"hop\" is asked for"));
+    (void)heap_trim();
+}
+
 /*
  * Guests that live until they are told to end, or for half an hour, and say what
  * becomes of their memory.

@@ -772,6 +772,7 @@ BOTH(bad_copies)
     copies[0] = make_copy(mfn_of(a), mfn_of(to), 0, 8);
     copies[1] = make_copy(mfn_of(a), mfn_of(to), 0, PAGE_SIZE - 15);
     EXPECT_EQ(grant_copy(copies, 2), -EINVAL);
+    EXPECT_EQ(copies[0].status, -EIO);
     EXPECT_EQ(copies[1].status, -EINVAL);
     copies[1] = make_copy(mfn_of(a), mfn_of(to), 0, 8);
     copies[1].source.offset = 0xffff;

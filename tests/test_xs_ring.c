@@ -321,6 +321,14 @@ TEST(xs_ring, no_answer_is_a_time_out)
     stop();
 }
 
+TEST(xs_ring, time_out_of_never)
+{
+    REQUIRE(start());
+    xs_set_timeout(fake.xs, KTIME_NEVER);
+    EXCHANGE(removes, XS_RM, "OK\0", 0);
+    stop();
+}
+
 TEST(xs_ring, late_answer_is_thrown_away)
 {
     struct xsd_sockmsg first;

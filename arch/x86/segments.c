@@ -20,11 +20,17 @@ static struct segment_bases {
 
 int segment_base_set(unsigned int which, uint64_t base)
 {
+    int rc;
+
     if (which > SEGBASE_GS_KERNEL)
         return -EINVAL;
+    /* Another thread between the two would note what is not true any more. */
+    preempt_disable();
     bases[vcpu_id()].id = 0;
     bases[vcpu_id()].fs_is_users = true; /* or somebody's: not known */
-    return hypercall_set_segment_base(which, base);
+    rc = hypercall_set_segment_base(which, base);
+    preempt_enable();
+    return rc;
 }
 
 int segment_base_get(unsigned int which, uint64_t *base)

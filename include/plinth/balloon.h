@@ -28,7 +28,7 @@ uint64_t balloon_max(void);
  *
  *   -EINVAL  more than balloon_max()
  *   -EBUSY   another vCPU or thread is in here
- *   -ENOMEM  our own free memory, or Xen's, was out before
+ *   -ENOMEM  our own free memory, or Xen's, was out before; or Xen takes no more
  *   else     what Xen said of a mapping
  *
  * After an error balloon_current() tells how far it came, and no page is lost.

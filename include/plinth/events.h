@@ -11,8 +11,9 @@
  * an event that arrives meanwhile is handled afterwards.
  *
  * Handlers run on a stack of their own, with this vCPU's upcalls masked.  They
- * are short; do not sleep, allocate, or change page tables; and take no lock but
- * by spin_lock_events().  They may send, mask, arm timers, print.
+ * are short; do not sleep, allocate, or change page tables; take no lock but by
+ * spin_lock_events(); and have no `__thread` variables, as FS may be user mode's.
+ * They may send, mask, arm timers, print.
  *
  * So that nobody can keep us busy by sending: when a port has fired
  * EVENT_PORT_BURST times, or all ports of a vCPU EVENT_BURST times, in less than

@@ -103,7 +103,7 @@ int __must_check grant_unmap(struct gnttab_map_grant_ref *ops, unsigned int nr);
  * mfn) of DOMID_SELF.
  *
  * Each status is then 0 or a negative errno, and the first such is returned.  If
- * one of them leaves its page, none is done.
+ * one of them leaves its page, none is done: -EINVAL, and the others have -EIO.
  */
 int __must_check grant_copy(struct gnttab_copy *ops, unsigned int nr);
 

@@ -29,6 +29,9 @@ void time_init(void);
 
 uint64_t ktime_ns(void);
 
+/* @ns from now; never, when that is beyond what can be said. */
+uint64_t ktime_after(uint64_t ns);
+
 /* Xen's word on what time it is, as dom0 has set it. */
 uint64_t wallclock_ns(void);
 

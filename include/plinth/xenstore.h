@@ -20,7 +20,8 @@
  *            -EIO        the answer is not one to that request; or the connection
  *                        is broken, as each call says from then on
  *            -E2BIG      more than XENSTORE_PAYLOAD_MAX of path and value
- *            -ENOMEM     no memory for the answer: it may have been done
+ *            -ENOMEM     no memory for the answer to a question; what only has
+ *                        something done needs none
  *   source   public/io/xs_wire.h; Xen docs/misc/xenstore.txt, xenstore-ring.txt
  */
 #pragma once
@@ -52,7 +53,7 @@ int __must_check xenstore(struct xs_connection **xs);
 
 /*
  * A connection by @ring and @port, which others have bound.  Takes a thread of
- * its own and 9 KiB.  -EEXIST if @port has a handler.
+ * its own and 16 KiB.  -EEXIST if @port has a handler.
  */
 int __must_check xs_open(struct xenstore_domain_interface *ring,
                          evtchn_port_t port, struct xs_connection **xs);
@@ -60,7 +61,7 @@ int __must_check xs_open(struct xenstore_domain_interface *ring,
 /* Nobody uses @xs any more, and it has no watches. */
 void xs_close(struct xs_connection *xs);
 
-/* For requests made from now on. */
+/* For requests made from now on; KTIME_NEVER: none. */
 void xs_set_timeout(struct xs_connection *xs, uint64_t ns);
 
 /* @len may be NULL.  One zero, which does not count, follows the value. */
@@ -173,7 +174,8 @@ int xs_unwatch(struct xs_watch *watch);
 
 /*
  * What happened where: *@path begins as the path given to xs_watch() does, with
- * "/" or not.  -ETIMEDOUT; -EIO when the queue is empty and the connection broken.
+ * "/" or not.  -ETIMEDOUT; -EIO when the queue is empty and the connection broken;
+ * -ENOMEM, and the event stays in the queue.
  */
 int __must_check xs_queue_wait(struct xs_queue *queue, uint64_t deadline,
                                struct xs_watch **watch, char **path);
