@@ -166,6 +166,21 @@ RULE(abi_pin, l1_that_maps_another_table_writable_is_refused)
     bad_entry(run_, 1, table, 1, -EBUSY);
 }
 
+/* get_page_from_l1e(): who has no devices does not choose cacheability. */
+RULE(abi_pin, l1_with_a_cache_bit_is_privileged)
+{
+    uint64_t *table = scratch_page();
+
+    table[2] = scratch_pte(scratch_page(), LEAF_RO | PTE_PCD);
+    if (is_dom0()) {
+        REQUIRE(scratch_readonly(table) == 0);
+        EXPECT_RC(pin(1, table), 0);
+        EXPECT_RC(unpin(table), 0);
+    } else {
+        bad_entry(run_, 1, table, 2, -EINVAL);
+    }
+}
+
 RULE(abi_pin, l2_with_a_large_page_is_refused)
 {
     uint64_t *table = scratch_page();
@@ -180,6 +195,15 @@ RULE(abi_pin, l2_with_a_writable_child_is_refused)
 
     table[3] = scratch_pte(scratch_page(), UPPER);
     bad_entry(run_, 2, table, 3, -EINVAL);
+}
+
+/* get_page_from_l3e() */
+RULE(abi_pin, l3_with_a_large_page_is_refused)
+{
+    uint64_t *table = scratch_page();
+
+    table[4] = scratch_pte(new_table(2), UPPER | PTE_PSE);
+    bad_entry(run_, 3, table, 4, -EINVAL);
 }
 
 RULE(abi_pin, l3_with_a_child_of_the_wrong_level_is_refused)
