@@ -286,8 +286,8 @@ static void make_room(struct queue *q, unsigned int nr, unsigned int max)
 }
 
 /* The @nr of @kind from @index on. */
-static void add_to_run(struct queue *q, enum kind kind, domid_t owner,
-                       unsigned int index, unsigned int nr)
+static inline void add_to_run(struct queue *q, enum kind kind, domid_t owner,
+                              unsigned int index, unsigned int nr)
 {
     struct run *last = q->nr_runs > 0 ? &q->runs[q->nr_runs - 1] : NULL;
 
@@ -330,8 +330,8 @@ static void add_pte(uint64_t ptr, uint64_t val, domid_t owner, const void *by)
     queued_one(q);
 }
 
-static void add_exts(const struct mmuext_op *ops, unsigned int nr,
-                     const void *by)
+static __always_inline void add_exts(const struct mmuext_op *ops,
+                                     unsigned int nr, const void *by)
 {
     struct queue *q = this_queue();
 
