@@ -330,8 +330,8 @@ static void add_pte(uint64_t ptr, uint64_t val, domid_t owner, const void *by)
     queued_one(q);
 }
 
-static void add_exts(const struct mmuext_op *ops, unsigned int nr,
-                     const void *by)
+static __always_inline void add_exts(const struct mmuext_op *ops,
+                                     unsigned int nr, const void *by)
 {
     struct queue *q = this_queue();
 
