@@ -126,17 +126,27 @@ static int take(unsigned int nr)
     return done;
 }
 
+/* How many pages can go now; BALLOON_RESERVE stay. */
+static uint64_t can_give(void)
+{
+    const uint64_t free = page_stats().free;
+
+    return free > BALLOON_RESERVE ? free - BALLOON_RESERVE : 0;
+}
+
 static int reach(uint64_t target)
 {
     for (;;) {
         const uint64_t now = balloon_current();
         const bool down = now > target;
-        const uint64_t left = down ? now - target : target - now;
-        int done;
+        const uint64_t left =
+            down ? MIN(now - target, can_give()) : target - now;
+        int done = 0;
 
-        if (left == 0)
+        if (now == target)
             return 0;
-        done = (down ? give : take)(MIN(left, (uint64_t)BATCH));
+        if (left > 0)
+            done = (down ? give : take)(MIN(left, (uint64_t)BATCH));
         if (done < 0)
             return done;
         if (done == 0 && !(down && page_reclaim()))

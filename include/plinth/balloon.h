@@ -24,6 +24,12 @@ uint64_t balloon_current(void);
 uint64_t balloon_max(void);
 
 /*
+ * So many free pages stay: who has none left cannot even be told that it may have
+ * more, since xenstore's events take memory.
+ */
+#define BALLOON_RESERVE 16u
+
+/*
  * Come as near to @target pages as possible.  0 when it was reached, or
  *
  *   -EINVAL  more than balloon_max()
