@@ -180,12 +180,17 @@ TEST(exhaustion, keepers_give_back)
 TEST(exhaustion, keepers_give_to_the_balloon)
 {
     const uint64_t all = balloon_current();
+    void *reserve[BALLOON_RESERVE];
 
     (void)page_reclaim();
+    for (unsigned int i = 0; i < BALLOON_RESERVE; i++)
+        REQUIRE((reserve[i] = page_alloc(0)) != NULL);
     have_a_stack_kept(run_);
     preempt_disable();
     (void)take_all(small_order());
     preempt_enable();
+    for (unsigned int i = 0; i < BALLOON_RESERVE; i++)
+        page_free(reserve[i], 0);
     EXPECT_EQ(thread_stats().kept_stacks, 1);
     EXPECT_EQ(balloon_set(all - 1), 0);
     EXPECT_EQ(thread_stats().kept_stacks, 0);
