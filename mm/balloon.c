@@ -149,7 +149,7 @@ static int reach(uint64_t target)
             done = (down ? give : take)(MIN(left, (uint64_t)BATCH));
         if (done < 0)
             return done;
-        if (done == 0 && !(down && page_reclaim()))
+        if (done == 0)
             return -ENOMEM;
     }
 }
