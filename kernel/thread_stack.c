@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The stacks of threads: pages side by side, with one below and one above them
- * that are not there. */
+/*
+ * The stacks of threads: pages side by side, with one below and one above them
+ * that are not there.
+ */
 #include <plinth/bug.h>
 #include <plinth/config.h>
 #include <plinth/errno.h>

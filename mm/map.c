@@ -202,21 +202,17 @@ static void flush_span(const struct space *space, uintptr_t va, uint64_t n)
 static bool entries_present(const struct l1 *l1, uintptr_t va, unsigned int n,
                             bool present)
 {
-    const uint64_t *p = entry_ptr(l1, va), *end = p + n;
-    uint64_t all = PTE_P, any = 0;
+    const unsigned int first = pt_index(_vaddr(va), 1);
+    const uint64_t *p = &l1->table[first], *end = p + n;
+    uint64_t all = PTE_P;
 
-    if (present) {
-        for (; end - p >= 8; p += 8)
-            all &= p[0] & p[1] & p[2] & p[3] & p[4] & p[5] & p[6] & p[7];
-        for (; p < end; p++)
-            all &= *p;
-        return all & PTE_P;
-    }
+    if (!present)
+        return pt_next_present(l1->table, first, first + n) >= first + n;
     for (; end - p >= 8; p += 8)
-        any |= p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7];
+        all &= p[0] & p[1] & p[2] & p[3] & p[4] & p[5] & p[6] & p[7];
     for (; p < end; p++)
-        any |= *p;
-    return !(any & PTE_P);
+        all &= *p;
+    return all & PTE_P;
 }
 
 /* Are all pages of [va, end) mapped (or none)? */

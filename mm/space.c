@@ -108,8 +108,6 @@ int space_create(struct space *space, unsigned int flags)
     return 0;
 }
 
-BUILD_BUG_ON(USER_SLOTS % 8 != 0); /* pt_next_present() */
-
 /*
  * Every table of the space's own, from the leaves up.  @f may free it.
  */

@@ -92,8 +92,8 @@ static inline bool pt_none_of_8(const uint64_t *t)
 }
 
 /*
- * The first present entry of @table from @i on, below @end, a multiple of 8; or
- * @end.  By eight at once, since most entries of most tables are not present.
+ * The first present entry of @table from @i on; @end or more if none below @end is.
+ * By eight at once, since most entries of most tables are not present.
  */
 static inline unsigned int pt_next_present(const volatile uint64_t *table,
                                            unsigned int i, unsigned int end)
