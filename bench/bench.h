@@ -86,6 +86,9 @@ void bench_end(void);
 int bench_user_enter(void);
 int bench_user_syscall(void);
 
+/* Exceptions of @vector enter the kernel at @entry; trap_init() undoes it. */
+void bench_enter(unsigned int vector, void (*entry)(void));
+
 /* Of the entry that maps the kernel's @p: for requests that are made by hand. */
 maddr_t pte_address(const void *p);
 

@@ -29,18 +29,24 @@ static void ud2(void)
     asm volatile("ud2");
 }
 
-/* @fault is handled by @entry alone; trap_init() undoes it. */
-static void bare(enum trap_vector vector, void (*entry)(void),
-                 void (*fault)(void), const char *name)
+void bench_enter(unsigned int vector, void (*entry)(void))
 {
     const struct trap_info table[2] = {
         { .vector = vector,
           .cs = FLAT_KERNEL_CS,
           .address = (unsigned long)entry },
     };
-    struct ticks t;
 
     bench_check(hypercall_set_trap_table(table), "a bare handler");
+}
+
+/* @fault is handled by @entry alone. */
+static void bare(enum trap_vector vector, void (*entry)(void),
+                 void (*fault)(void), const char *name)
+{
+    struct ticks t;
+
+    bench_enter(vector, entry);
     MEASURE_TICKS(t, , for (unsigned int n = 0; n < ROUNDS; n++) fault());
     trap_init();
     figure("insn", ROUNDS, t, 0, "bare.%s", name);

@@ -75,14 +75,9 @@ static uint64_t syscall_floor(const char *name, void (*bare)(void))
 
 static uint64_t fault_floor(void)
 {
-    const struct trap_info table[2] = {
-        { .vector = TRAP_UD,
-          .cs = FLAT_KERNEL_CS,
-          .address = (unsigned long)bench_bare_user_fault },
-    };
     uint64_t floor;
 
-    bench_check(hypercall_set_trap_table(table), "a bare handler");
+    bench_enter(TRAP_UD, bench_bare_user_fault);
     floor = floor_of("fault", user_address(bench_faults), USER_FAULT);
     trap_init();
     return floor;
